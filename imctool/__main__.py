@@ -1,0 +1,5 @@
+"""``python -m imctool``."""
+
+from imctool.cli.main import main
+
+main()

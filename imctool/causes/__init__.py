@@ -1,0 +1,1 @@
+"""Matches the ledger against knowledge: findings with evidence, confidence and remedy."""

@@ -1,0 +1,1 @@
+"""The Click commands, one file each: options in, one call, rendering, exit status."""

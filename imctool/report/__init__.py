@@ -1,0 +1,1 @@
+"""Findings and messages to terminal, JSON and CSV. Decides nothing."""
