@@ -72,6 +72,11 @@ class Event:
         return bool(_CONNECTOR.fullmatch(self.source.strip()))
 
     @property
+    def concerns_mail(self) -> bool:
+        """Whether it may bear on the connector: Exchange, Dr. Watson, service control, ESE."""
+        return bool(_CONCERNED.match(self.source.strip())) or self.is_connector
+
+    @property
     def is_store(self) -> bool:
         """Whether the information store wrote it (MSExchangeIS, ... Private, ... Public)."""
         return bool(_STORE.fullmatch(self.source.strip()))
@@ -79,6 +84,8 @@ class Event:
 
 _CONNECTOR = re.compile(r"(?:MS\s*Exchange\s*IM[CS]|MSEechangeIMC|MSExchnageIMC|IMC)", re.I)
 _STORE = re.compile(r"MS\s*Exchange\s*IS(?:\s*(?:Private|Public)(?:\s*\w+)?)?", re.I)
+
+_CONCERNED = re.compile(r"MS\s*Exch|Dr\s?Watson|Service Control Manager|ESE|EDB|Application Error", re.I)
 
 _NAME = r"([0-9A-DF-HJ-NP-TV-Z]{8})"
 _NAME_IN_TEXT = re.compile(

@@ -32,7 +32,15 @@ def parse_mts_id(text: str) -> MtsId | None:
     if not found:
         return None
     name = SpoolName.find(found["name"])
-    return MtsId(found["server"], found["time"], name) if name else None
+    month, day, hour, minute = (int(found["time"][at : at + 2]) for at in (2, 4, 6, 8))
+    if name is None or not 1 <= month <= 12 or not 1 <= day <= 31 or hour > 23 or minute > 59:
+        return None
+    return MtsId(found["server"], found["time"], name)
+
+
+def normalised_mts_id(text: str) -> str:
+    """Return an MTS-ID in the one spelling that compares: letter case and blanks vary."""
+    return re.sub(r"\s*([;=])\s*", r"\1", text.strip().strip("<>")).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +65,17 @@ class TrackingRecord:
     subject_id: str = ""
     recipient_count: int = 0
     recipients: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def by_connector(self) -> bool:
+        """Whether the connector wrote it, or was handed the message by it.
+
+        1010-1018 are the service's own events (Q173364). On 4.0 the gateway or partner names
+        the connector object; that its name holds "Internet Mail" is inferred.
+        """
+        if 1010 <= self.event <= 1018:
+            return True
+        return bool(_CONNECTOR_DN.search(self.gateway) or _CONNECTOR_DN.search(self.partner))
+
+
+_CONNECTOR_DN = re.compile(r"cn=\s*Internet Mail (?:Connector|Service)|MSExchangeIMC", re.I)

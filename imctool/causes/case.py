@@ -1,0 +1,125 @@
+"""The case at hand: the ledger and the server's settings, as conditions ask for them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from imctool.knowledge.charsets import convertible
+from imctool.ledger.ledger import Ledger
+from imctool.model.event import Event
+from imctool.model.mail import Skeleton
+from imctool.model.message import Fate, Message
+from imctool.model.settings import CharacterSets, RegistryValue
+from imctool.model.smtp import Direction
+
+
+@dataclass(slots=True)
+class Case:
+    """The ledger, the registry and the events in time order, ready to be asked."""
+
+    ledger: Ledger
+    registry: tuple[RegistryValue, ...]
+    character_sets: tuple[CharacterSets, ...]
+    _timed: list[tuple[datetime, Event]]
+    _trains: dict[int, Message]
+
+    @classmethod
+    def open(
+        cls,
+        ledger: Ledger,
+        registry: Iterable[RegistryValue],
+        character_sets: Iterable[CharacterSets],
+    ) -> Case:
+        """Return the case; finds once which losses follow a loss by an embedded charset."""
+        timed = [
+            (moment, event)
+            for event in ledger.events
+            if (moment := ledger.clock.utc(event.time)) is not None
+        ]
+        timed.sort(key=lambda pair: pair[0])
+        case = cls(ledger, tuple(registry), tuple(character_sets), timed, {})
+        case._trains = case._find_trains()
+        return case
+
+    def events_within(
+        self, moment: datetime, before: float, after: float
+    ) -> Sequence[tuple[datetime, Event]]:
+        """Return the events from ``before`` seconds ahead of a moment to ``after`` behind it."""
+        low = bisect_left(self._timed, moment - timedelta(seconds=before), key=_time)
+        high = bisect_right(self._timed, moment + timedelta(seconds=after), key=_time)
+        return self._timed[low:high]
+
+    def registry_value(self, key: str, name: str) -> RegistryValue | None:
+        """Return the value of that name under a key that ends so, in any letter case."""
+        ending = "\\" + key.lower().strip("\\")
+        for value in self.registry:
+            if value.name.lower() == name.lower() and value.key.lower().endswith(ending):
+                return value
+        return None
+
+    def versions(self) -> frozenset[str]:
+        """Return the server's versions as ``4.0``, ``5.0``, ``5.5``; empty if not known."""
+        return frozenset(
+            ".".join(build.split(".")[:2])
+            for build in self.ledger.server.versions
+            if build[:1].isdigit()
+        )
+
+    def unconvertible_embedded(self, message: Message) -> tuple[str, ...]:
+        """Return the charsets of embedded messages that the server could not convert."""
+        pages = self.ledger.server.code_pages
+        labels = {
+            part.charset
+            for skeleton in skeletons(message)
+            for part in skeleton.parts
+            if part.embedded and part.charset and part.content_type.startswith("text/")
+        }
+        return tuple(sorted(one for one in labels if not convertible(one, pages)))
+
+    def loss_before(self, message: Message) -> Message | None:
+        """Return the embedded-charset loss whose aftermath the message's own loss lies in."""
+        return self._trains.get(id(message))
+
+    def _find_trains(self) -> dict[int, Message]:
+        """Pair each loss with the embedded-charset loss before it (Q157693).
+
+        From the first such loss on the store errs on every submission until the connector is
+        restarted; a delivery in between shows that it does not.
+        """
+        trains: dict[int, Message] = {}
+        head: Message | None = None
+        for message in self.ledger.messages:
+            if message.direction is not Direction.INBOUND or message.first is None:
+                continue
+            if head is not None and self._restarted(head.first, message.first):
+                head = None
+            if message.fate is Fate.DELIVERED:
+                head = None
+            elif message.fate is Fate.LOST:
+                if head is not None:
+                    trains[id(message)] = head
+                elif self.unconvertible_embedded(message):
+                    head = message
+        return trains
+
+    def _restarted(self, start: datetime | None, end: datetime | None) -> bool:
+        return any(
+            start is not None and end is not None and start < restart <= end
+            for restart in self.ledger.restarts
+        )
+
+
+def _time(pair: tuple[datetime, Event]) -> datetime:
+    return pair[0]
+
+
+def skeletons(message: Message) -> Iterable[Skeleton]:
+    """Yield the outline of every text of the message: its files, its logged sessions."""
+    for _, file in message.files:
+        yield file.skeleton
+    for transaction in message.transactions:
+        if transaction.skeleton is not None:
+            yield transaction.skeleton

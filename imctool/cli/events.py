@@ -1,0 +1,159 @@
+"""``imctool events``: any event-log export, normalised, its data section decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imctool.cli import exit_status
+from imctool.cli.options import (
+    Reading,
+    complain,
+    output_stream,
+    reading_options,
+    refuse_output_inside,
+    terminal_width,
+    within,
+)
+
+if TYPE_CHECKING:
+    from imctool.ledger.clock import ServerClock
+    from imctool.model.event import Event
+    from imctool.model.evidence import Defect
+    from imctool.readers.discovery import Discovery
+
+COLUMNS = (
+    "time", "log", "record", "source", "event_id", "type", "category", "user", "computer",
+    "message", "strings", "data", "location_code", "hresult", "spool_name",
+)  # fmt: skip
+"""The columns of the contract, in their order."""
+
+_TEXT_COLUMNS = ("time", "record", "source", "event_id", "type", "hresult", "spool_name", "text")
+
+
+@click.command("events")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.option("--id", "ids", type=int, multiple=True, help="Only this event id (repeatable).")
+@click.option("--source", "sources", multiple=True, help="Only this source (repeatable).")
+@reading_options("text", "json", "jsonl", "csv")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    reading: Reading,
+    paths: tuple[str, ...],
+    ids: tuple[int, ...],
+    sources: tuple[str, ...],
+) -> None:
+    """Print every event of the logs, one row each: .evt, .evtx and every text form.
+
+    FILE may be a folder: every event log in it is read. Times are UTC; a ? marks a time whose
+    zone had to be assumed.
+    """
+    from imctool.model.evidence import InputKind
+    from imctool.readers.discovery import discover
+
+    roots = [Path(path) for path in paths]
+    refuse_output_inside(reading, roots)
+    found = discover(roots)
+    logs = [file for file in found.files if file.kind is InputKind.EVENT_LOG]
+    run = _Run(reading, frozenset(ids), frozenset(one.lower() for one in sources), found)
+    with output_stream(reading) as stream:
+        for line in run.lines(terminal_width(reading, stream)):
+            stream.write(line + "\n")
+    for defect in run.defects:
+        complain(reading, f"{defect.location}: {defect.reason}")
+    for file in found.files:
+        if file not in logs and len(found.files) == len(roots):
+            complain(reading, f"{file.name}: not an event log in any known form")
+    if not run.events_read:
+        ctx.exit(exit_status.NOTHING_READ if not logs else exit_status.NOTHING_WRONG)
+
+
+class _Run:
+    """One run over the logs: the rows that pass, and the defects met on the way."""
+
+    def __init__(
+        self, reading: Reading, ids: frozenset[int], sources: frozenset[str], found: Discovery
+    ) -> None:
+        from imctool.ledger.clock import ServerClock
+
+        self._reading = reading
+        self._ids = ids
+        self._sources = sources
+        self._found = found
+        self._clock: ServerClock = ServerClock(zone=reading.zone)
+        self.defects: list[Defect] = list(found.defects)
+        self.events_read = 0
+
+    def lines(self, width: int | None) -> Iterator[str]:
+        """Yield the output line by line; nothing is held back but the first rows of a table."""
+        from imctool.report.documents import defect_document
+        from imctool.report.rows import aligned, csv_lines, json_array, json_lines
+
+        form = self._reading.format
+        if form == "jsonl":
+            yield from json_lines("event", self._documents())
+            yield from json_lines("defect", map(defect_document, self.defects))
+        elif form == "json":
+            lines = json_array({"schema": "imctool/events/1"}, "events", self._documents())
+            pending = ""
+            for line in lines:
+                if pending:
+                    yield pending
+                pending = line
+            from imctool.report.json_text import json_text
+
+            defects = json_text([defect_document(one) for one in self.defects])
+            yield pending.removesuffix("}") + f', "defects": {defects}}}'
+        elif form == "csv":
+            yield from csv_lines(COLUMNS, (self._csv_row(one) for one in self._documents()))
+        else:
+            rows = (self._text_row(one) for one in self._documents())
+            yield from aligned(_TEXT_COLUMNS, rows, width)
+
+    def _documents(self) -> Iterator[dict[str, Any]]:
+        from imctool.report.documents import event_document
+
+        for event, time in self._events():
+            yield event_document(event, time, assumed=self._clock.assumed(event.time))
+
+    def _events(self) -> Iterator[tuple[Event, datetime | None]]:
+        from imctool.model.event import Event
+        from imctool.model.evidence import InputKind
+        from imctool.readers.collection import read_events
+
+        for file in self._found.files:
+            if file.kind is not InputKind.EVENT_LOG:
+                continue
+            for record in read_events(file, self._reading.date_order):
+                if not isinstance(record, Event):
+                    self.defects.append(record)
+                    continue
+                self.events_read += 1
+                time = self._clock.utc(record.time)
+                if self._wanted(record) and within(self._reading, time):
+                    yield record, time
+
+    def _wanted(self, event: Event) -> bool:
+        if self._ids and event.event_id not in self._ids:
+            return False
+        return not self._sources or event.source.lower() in self._sources
+
+    @staticmethod
+    def _csv_row(document: dict[str, Any]) -> list[Any]:
+        return [
+            "|".join(document[name]) if name == "strings" else document[name] for name in COLUMNS
+        ]
+
+    @staticmethod
+    def _text_row(document: dict[str, Any]) -> list[Any]:
+        time = (document["time"] or "").replace("T", " ").replace("+00:00", "Z")
+        if document.get("assumed_zone"):
+            time = time.replace("Z", "?")
+        text = document["message"] or ", ".join(document["strings"])
+        row = {**document, "time": time, "text": " ".join(text.split())}
+        return [row[name] for name in _TEXT_COLUMNS]

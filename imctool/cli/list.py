@@ -1,0 +1,214 @@
+"""``imctool list``: what lies in the spool, filtered and sorted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imctool.cli import exit_status
+from imctool.cli.options import (
+    Reading,
+    complain,
+    output_stream,
+    reading_options,
+    refuse_output_inside,
+    terminal_width,
+    within,
+)
+
+if TYPE_CHECKING:
+    from imctool.ledger.clock import ServerClock
+    from imctool.model.evidence import InputKind
+    from imctool.model.mail import SpoolFile
+
+_COLUMNS = (
+    "spool_name", "kind", "time", "size", "recipient_count", "originator", "charsets", "subject",
+)  # fmt: skip
+_CSV_COLUMNS = (
+    "spool_name", "kind", "time", "size", "originator", "recipient_count", "over_limit",
+    "subject", "message_id", "charsets", "path",
+)  # fmt: skip
+_HEADINGS = {"recipient_count": "rcpts", "spool_name": "name"}
+_KEYS = ("name", "time", "size", "recipients", "originator", "path")
+
+
+@click.command("list")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@click.option("--names", is_flag=True, help="Write spool names alone, one a line.")
+@click.option("--folder", "folders", multiple=True, help="Only this kind, e.g. spool-in-archive.")
+@click.option("--originator", help="Only mail whose envelope originator matches this pattern.")
+@click.option("--recipient", help="Only mail with an envelope recipient that matches.")
+@click.option("--domain", "domains", multiple=True, help="Only mail from this sender domain.")
+@click.option("--subject", help="Only mail whose subject matches this pattern.")
+@click.option("--charset", "charsets", multiple=True, help="Only mail that declares this charset.")
+@click.option("--over-limit", is_flag=True, help="Only mail over 32,766 recipients.")
+@click.option("--larger", type=int, help="Only files of more bytes than this.")
+@click.option("--sort", "key", type=click.Choice(_KEYS), default="path", show_default=True)
+@click.option("--reverse", is_flag=True, help="Sort the other way.")
+@click.option("--spool", "spool", multiple=True, help="Only this spool name; - reads them from stdin.")
+@reading_options("text", "json", "jsonl", "csv")
+@click.pass_context
+def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], **choice: Any) -> None:
+    """List the spool files under PATH, whatever folder they lie in.
+
+    Patterns are regular expressions, in any letter case. --since and --until go by the time
+    that the envelope or the server's Received line gives.
+    """
+    from imctool.ledger.clock import derive_clock
+    from imctool.model.evidence import Form
+    from imctool.model.mail import SpoolFile
+    from imctool.readers.collection import read_spool_files
+    from imctool.readers.discovery import discover
+
+    roots = [Path(path) for path in paths]
+    refuse_output_inside(reading, roots)
+    wanted = _Wanted(choice)
+    found = discover(roots)
+    spool = [file for file in found.files if file.form is Form.SPOOL_FILE]
+    defects = list(found.defects)
+    mails: list[tuple[InputKind, SpoolFile]] = []
+    for file, mail in zip(spool, read_spool_files(spool, reading.jobs), strict=True):
+        if isinstance(mail, SpoolFile):
+            mails.append((file.kind, mail))
+        else:
+            defects.append(mail)
+    clock = derive_clock(reading.zone, (), (mail for _, mail in mails))
+    rows = [
+        (kind, mail, time)
+        for kind, mail in mails
+        if wanted.fits(kind, mail) and within(reading, time := _time(mail, clock))
+    ]
+    rows.sort(key=lambda row: _sort_key(choice["key"], row), reverse=choice["reverse"])
+    _write(reading, rows, clock, names=choice["names"])
+    for defect in sorted(defects):
+        complain(reading, f"{defect.location}: {defect.reason}")
+    if not mails and not found.folders:
+        complain(reading, f"no spool file under {', '.join(paths)}")
+        ctx.exit(exit_status.NOTHING_READ)
+
+
+class _Wanted:
+    """The filters of one run; every one that is given must let a mail pass."""
+
+    def __init__(self, choice: dict[str, Any]) -> None:
+        self._folders = {one.lower() for one in choice["folders"]}
+        self._domains = {one.lower().lstrip("@") for one in choice["domains"]}
+        self._charsets = {one.lower() for one in choice["charsets"]}
+        self._originator = _pattern(choice["originator"])
+        self._recipient = _pattern(choice["recipient"])
+        self._subject = _pattern(choice["subject"])
+        self._over_limit = choice["over_limit"]
+        self._larger = choice["larger"]
+        self._names = _names(choice["spool"])
+
+    def fits(self, kind: InputKind, mail: SpoolFile) -> bool:
+        originator = mail.envelope.originator or ""
+        name = str(mail.spool_name).lower() if mail.spool_name is not None else None
+        if self._names is not None and name not in self._names:
+            return False
+        if self._folders and kind not in self._folders:
+            return False
+        if self._domains and originator.rpartition("@")[2].lower() not in self._domains:
+            return False
+        if self._over_limit and not mail.over_limit:
+            return False
+        if self._larger is not None and mail.size <= self._larger:
+            return False
+        if self._originator and not self._originator.search(originator):
+            return False
+        if self._subject and not self._subject.search(mail.skeleton.header("subject") or ""):
+            return False
+        if self._charsets and not self._charsets & {
+            (part.charset or "").lower() for part in mail.skeleton.parts
+        }:
+            return False
+        return not self._recipient or any(map(self._recipient.search, mail.envelope.recipients))
+
+
+def _pattern(text: str | None) -> re.Pattern[str] | None:
+    if text is None:
+        return None
+    try:
+        return re.compile(text, re.IGNORECASE)
+    except re.error as error:
+        raise click.UsageError(f"{text!r} is no pattern: {error}") from error
+
+
+def _names(given: tuple[str, ...]) -> frozenset[str] | None:
+    if not given:
+        return None
+    names: set[str] = set()
+    for one in given:
+        words = click.get_text_stream("stdin").read().split() if one == "-" else [one]
+        names.update(word.lower() for word in words)
+    return frozenset(names)
+
+
+def _time(mail: SpoolFile, clock: ServerClock) -> datetime | None:
+    from imctool.readers.spool_file import own_received
+
+    received = own_received(mail.skeleton, mail.spool_name)
+    return clock.utc(received.time if received is not None else mail.envelope.time)
+
+
+def _sort_key(
+    key: str, row: tuple[InputKind, SpoolFile, datetime | None]
+) -> tuple[bool, Any, str]:
+    _, mail, time = row
+    value: Any
+    match key:
+        case "name":
+            value = mail.spool_name.value if mail.spool_name is not None else None
+        case "time":
+            value = time.timestamp() if time is not None else None
+        case "size":
+            value = mail.size
+        case "recipients":
+            value = mail.recipient_count
+        case "originator":
+            value = mail.envelope.originator
+        case _:
+            value = mail.location.path
+    return value is None, "" if value is None else value, mail.location.path
+
+
+def _write(
+    reading: Reading,
+    rows: list[tuple[InputKind, SpoolFile, datetime | None]],
+    clock: ServerClock,
+    *,
+    names: bool,
+) -> None:
+    from imctool.report.documents import listed_file_document
+    from imctool.report.rows import aligned, csv_lines, json_array, json_lines
+
+    documents = (
+        listed_file_document(kind, mail, time, assumed=clock.assumed(mail.envelope.time))
+        for kind, mail, time in rows
+    )
+    lines: Iterator[str]
+    with output_stream(reading) as stream:
+        if names:
+            lines = (str(mail.spool_name) for _, mail, _ in rows if mail.spool_name is not None)
+        elif reading.format == "json":
+            lines = json_array({"schema": "imctool/list/1"}, "files", documents)
+        elif reading.format == "jsonl":
+            lines = json_lines("file", documents)
+        elif reading.format == "csv":
+            lines = csv_lines(_CSV_COLUMNS, (_row(one, _CSV_COLUMNS) for one in documents))
+        else:
+            headings = [_HEADINGS.get(name, name) for name in _COLUMNS]
+            table = (_row(one, _COLUMNS) for one in documents)
+            lines = aligned(headings, table, terminal_width(reading, stream))
+        for line in lines:
+            stream.write(line + "\n")
+
+
+def _row(document: dict[str, Any], columns: tuple[str, ...]) -> list[Any]:
+    flat = {**document, "path": document["location"]["path"]}
+    return [flat[name] for name in columns]

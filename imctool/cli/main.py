@@ -1,0 +1,85 @@
+"""The program: its commands, loaded only when named, and how every run ends."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from imctool import __version__
+from imctool.cli import exit_status
+
+COMMANDS = {
+    "diagnose": "Account for every message; name each cause with its article and remedy.",
+    "events": "Normalise any event-log export: one row per event, data section decoded.",
+    "list": "List what lies in the spool, filtered and sorted.",
+    "show": "Show one spool file: envelope, headers, part tree, charsets.",
+}
+"""Every command and its one-line help; the module of the same name holds the rest."""
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class CommandGroup(click.Group):
+    """The commands of the contract, each imported when it is run and not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"imctool.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"imctool.cli.{cmd_name}.command is no command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=CommandGroup, context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="imctool")
+def program() -> None:
+    """Forensics and repair for the spool of the Exchange 4.0, 5.0 and 5.5 Internet Mail
+    Connector / Internet Mail Service.
+
+    imctool reads evidence on any machine: a copied Exchsrvr tree, single spool files, event
+    logs, protocol and tracking logs. Reading commands never write into it.
+    """
+
+
+def main() -> NoReturn:
+    """Run the program and end the process with the status of the contract."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        status = program.main(standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Exit as ending:
+        status = ending.exit_code
+    except click.Abort:
+        status = exit_status.SIGNAL + signal.SIGINT
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except KeyboardInterrupt:
+        click.echo("imctool: interrupted", err=True)
+        status = exit_status.SIGNAL + signal.SIGINT
+    except BrokenPipeError:
+        # The reader of our output has gone: end as a tool killed by the pipe would, silently.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = exit_status.SIGNAL + getattr(signal, "SIGPIPE", 13)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"imctool: {where}{error.strerror or error}", err=True)
+        status = exit_status.SOME_NOT_DONE
+    sys.exit(status if isinstance(status, int) else exit_status.NOTHING_WRONG)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise SystemExit(exit_status.SIGNAL + number)

@@ -1,0 +1,248 @@
+"""The options that every reading command takes, and where its output goes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from imctool.readers.local_time import DateOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The shared options of one run."""
+
+    format: str
+    output: str | None
+    since: datetime | None
+    until: datetime | None
+    zone: tzinfo | None
+    date_order: DateOrder | None
+    jobs: int
+    quiet: bool
+    verbose: bool
+    color: bool
+
+
+def reading_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the shared options; the first format is the default.
+
+    The command receives them as one ``reading`` argument.
+    """
+    options = [
+        click.option(
+            "--format", "format_", type=click.Choice(formats), default=formats[0],
+            show_default=True, help="Form of the output.",
+        ),
+        click.option("-o", "--output", help="Write the output to this file; - is stdout."),
+        click.option("--since", type=_Moment(), help="Leave out what is earlier (UTC date or time)."),
+        click.option("--until", type=_Moment(), help="Leave out what is later (UTC date or time)."),
+        click.option(
+            "--timezone", "zone", type=_Zone(),
+            help="Zone of the server: a name (America/New_York) or an offset (-0500).",
+        ),
+        click.option(
+            "--date-order", type=click.Choice(["auto", "mdy", "dmy", "ymd"]), default="auto",
+            show_default=True, help="Order of day, month and year in local dates.",
+        ),
+        click.option(
+            "-j", "--jobs", type=click.IntRange(min=1), default=os.cpu_count() or 1,
+            show_default="all cores", help="Processes that read spool files.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="No diagnostics on stderr."),
+        click.option("-v", "--verbose", is_flag=True, help="Show everything, however long."),
+        click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same)."),
+    ]  # fmt: skip
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(**values: Any) -> Any:
+            return function(reading=_reading(values), **values)
+
+        run.__name__, run.__doc__ = function.__name__, function.__doc__
+        run.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        wrapped: Callable[..., Any] = run
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return wrapped
+
+    return decorate
+
+
+def _reading(values: dict[str, Any]) -> Reading:
+    order = values.pop("date_order")
+    date_order: DateOrder | None = None
+    if order != "auto":
+        from imctool.readers.local_time import DateOrder as Order
+
+        date_order = Order(order)
+    since, until = values.pop("since"), values.pop("until")
+    if until is not None and until.time() == datetime.min.time():
+        until += timedelta(days=1) - timedelta(microseconds=1)
+    return Reading(
+        format=values.pop("format_"),
+        output=values.pop("output"),
+        since=since,
+        until=until,
+        zone=values.pop("zone"),
+        date_order=date_order,
+        jobs=values.pop("jobs"),
+        quiet=values.pop("quiet"),
+        verbose=values.pop("verbose"),
+        color=not values.pop("no_color") and not os.environ.get("NO_COLOR"),
+    )
+
+
+class _Moment(click.ParamType):
+    """A UTC date or time: ISO 8601 first, python-dateutil as the last resort."""
+
+    name = "date"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            moment = _guessed_moment(value) or self.fail(
+                f"{value!r} is not a date; write 1999-11-30 or 1999-11-30T14:05", param, ctx
+            )
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _guessed_moment(text: str) -> datetime | None:
+    """Return what dateutil reads, only if the text itself gives year, month and day.
+
+    It fills what is missing from a default, so the text is read over two defaults, and a
+    difference shows that something was missing.
+    """
+    from dateutil.parser import ParserError, parse
+
+    try:
+        first = parse(text, default=datetime(1990, 1, 1), dayfirst=False)
+        second = parse(text, default=datetime(2001, 12, 28), dayfirst=False)
+        other_way = parse(text, default=datetime(1990, 1, 1), dayfirst=True)
+    except (ParserError, OverflowError):
+        return None
+    return first if first == second == other_way else None
+
+
+class _Zone(click.ParamType):
+    """A zone by its IANA name, or by its offset from UTC."""
+
+    name = "zone"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tzinfo:
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        text = value.strip()
+        if text.upper() in {"UTC", "GMT", "Z"}:
+            return UTC
+        digits = text.lstrip("+-").replace(":", "")
+        if text[:1] in {"+", "-"} and digits.isdigit() and len(digits) in {2, 4}:
+            minutes = int(digits[:2]) * 60 + int(digits[2:] or 0)
+            if minutes <= 14 * 60:
+                sign = -1 if text[0] == "-" else 1
+                return timezone(timedelta(minutes=sign * minutes))
+        try:
+            return ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            self.fail(f"{value!r} is no time zone; write America/New_York or -0500", param, ctx)
+
+
+@contextmanager
+def output_stream(reading: Reading) -> Iterator[IO[str]]:
+    """Give the stream that results go to: stdout, or the file, opened only now."""
+    if reading.output in {None, "-"}:
+        stream = sys.stdout
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        yield stream
+        return
+    try:
+        opened = open(str(reading.output), "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+    except OSError as error:
+        raise click.UsageError(f"cannot write {reading.output}: {error.strerror}") from error
+    with opened:
+        yield opened
+
+
+def refuse_output_inside(reading: Reading, paths: Iterable[Path]) -> None:
+    """Refuse an output file inside the evidence: reading commands leave it as it was.
+
+    Raises click.UsageError.
+    """
+    if reading.output in {None, "-"}:
+        return
+    target = os.path.realpath(str(reading.output))
+    for path in paths:
+        root = os.path.realpath(path)
+        if target == root or target.startswith(root.rstrip(os.sep) + os.sep):
+            raise click.UsageError(f"{reading.output} lies inside the evidence; choose another place")
+
+
+def write_lines(reading: Reading, lines: Iterable[str]) -> None:
+    """Write result lines to where the options say."""
+    with output_stream(reading) as stream:
+        for line in lines:
+            stream.write(line + "\n")
+
+
+def terminal_width(reading: Reading, stream: IO[str]) -> int | None:
+    """Return the width to cut lines to, None where the output is no terminal."""
+    if reading.verbose or not stream.isatty():
+        return None
+    return max(20, click.get_terminal_size()[0]) if hasattr(click, "get_terminal_size") else _columns()
+
+
+def _columns() -> int:
+    import shutil
+
+    return max(20, shutil.get_terminal_size().columns)
+
+
+def console_for(reading: Reading, stream: IO[str]) -> Console:
+    """Return a Rich console that takes no markup and no colour from the evidence."""
+    from rich.console import Console
+
+    terminal = stream.isatty()
+    return Console(
+        file=stream,
+        width=None if terminal else 100,
+        no_color=not reading.color,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        soft_wrap=False,
+    )
+
+
+def complain(reading: Reading, text: str) -> None:
+    """Write one line of diagnostics to stderr, made safe, unless it is to be quiet."""
+    from imctool.report.safe_text import safe_text
+
+    if not reading.quiet:
+        click.echo(f"imctool: {safe_text(text)}", err=True)
+
+
+def within(reading: Reading, time: datetime | None) -> bool:
+    """Return whether a UTC time lies in --since/--until; an unknown time lies in neither."""
+    if reading.since is None and reading.until is None:
+        return True
+    if time is None:
+        return False
+    return (reading.since is None or time >= reading.since) and (
+        reading.until is None or time <= reading.until
+    )

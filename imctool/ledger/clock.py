@@ -1,0 +1,180 @@
+"""The server's clock: wall-clock times to UTC, by a zone that is given, read or derived.
+
+The protocol log, Event Viewer texts and the envelope are local time; .evt, tracking log and
+MTS-ID are UTC. A Received line that the server wrote carries both, so each one gives the
+offset of its own moment, daylight saving included.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from imctool.model.mail import SpoolFile
+from imctool.model.settings import RegistryValue
+from imctool.model.tracking import parse_mts_id
+from imctool.readers.spool_file import own_received
+
+_WIDEST = timedelta(hours=14)
+_STEP = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """The server's distance from UTC at one wall-clock moment."""
+
+    wall: datetime
+    offset: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class ServerClock:
+    """Turns wall-clock times into UTC.
+
+    ``zone`` wins where it is set; else the nearest of ``offsets`` counts; with neither, the
+    wall clock is taken for UTC and every time so made is marked as assumed.
+    """
+
+    zone: tzinfo | None = None
+    offsets: tuple[Offset, ...] = ()
+    source: str = "assumed to be UTC: no evidence tells the server's time zone"
+
+    @property
+    def known(self) -> bool:
+        """Whether the zone is given, read or derived, and not assumed."""
+        return self.zone is not None or bool(self.offsets)
+
+    def utc(self, time: datetime | None) -> datetime | None:
+        """Return ``time`` as aware UTC: converted if aware, by the server's zone if naive."""
+        if time is None:
+            return None
+        try:
+            if time.tzinfo is not None:
+                return time.astimezone(UTC)
+            if self.zone is not None:
+                return time.replace(tzinfo=self.zone).astimezone(UTC)
+            return (time - self._offset_at(time)).replace(tzinfo=UTC)
+        except OverflowError:
+            return time.replace(tzinfo=UTC)
+
+    def assumed(self, time: datetime | None) -> bool:
+        """Return whether the UTC form of ``time`` rests on an assumed zone."""
+        return time is not None and time.tzinfo is None and not self.known
+
+    def _offset_at(self, wall: datetime) -> timedelta:
+        if not self.offsets:
+            return timedelta(0)
+        index = bisect_left(self.offsets, wall, key=lambda one: one.wall)
+        near = self.offsets[max(0, index - 1) : index + 1]
+        return min(near, key=lambda one: (abs(one.wall - wall), one.wall)).offset
+
+    def describe(self) -> str | None:
+        """Return the zone as +hhmm (several where daylight saving changed it), or None."""
+        if self.zone is not None:
+            return str(self.zone)
+        if not self.offsets:
+            return None
+        return "/".join(sorted({format_offset(one.offset) for one in self.offsets}))
+
+
+def format_offset(offset: timedelta) -> str:
+    """Return an offset from UTC in the form of a mail header: ``-0500``."""
+    minutes = round(offset.total_seconds() / 60)
+    sign = "-" if minutes < 0 else "+"
+    return f"{sign}{abs(minutes) // 60:02d}{abs(minutes) % 60:02d}"
+
+
+def derive_clock(
+    zone: tzinfo | None,
+    registry: Iterable[RegistryValue],
+    files: Iterable[SpoolFile],
+    pairs: Iterable[tuple[datetime, datetime]] = (),
+) -> ServerClock:
+    """Return the server's clock from the best evidence there is.
+
+    In this order: the zone given; the server's own Received lines; envelope time beside MTS-ID
+    time; the registry's ActiveTimeBias, which holds for the day of the export only; ``pairs``
+    of wall-clock and UTC times that most probably are the same moment.
+    """
+    if zone is not None:
+        return ServerClock(zone, source="given by --timezone")
+    mails = list(files)
+    stamps = [*_from_received(mails)]
+    if stamps:
+        return ServerClock(offsets=_sorted(stamps), source="the server's own Received lines")
+    stamps = [*_from_envelopes(mails)]
+    if stamps:
+        return ServerClock(offsets=_sorted(stamps), source="envelope time against MTS-ID time")
+    bias = _active_bias(registry)
+    if bias is not None:
+        return ServerClock(
+            offsets=(Offset(datetime.min, bias),), source="registry ActiveTimeBias"
+        )
+    agreed = _agreed(list(pairs))
+    if agreed is not None:
+        return ServerClock(
+            offsets=(Offset(datetime.min, agreed),),
+            source="the same messages in protocol log and tracking log",
+        )
+    return ServerClock()
+
+
+def _sorted(stamps: Sequence[Offset]) -> tuple[Offset, ...]:
+    return tuple(sorted(stamps, key=lambda one: (one.wall, one.offset)))
+
+
+def _from_received(files: Iterable[SpoolFile]) -> Iterable[Offset]:
+    for file in files:
+        received = own_received(file.skeleton, file.spool_name)
+        if received is None or received.time is None or received.spool_name != file.spool_name:
+            continue
+        offset = received.time.utcoffset()
+        if offset is not None and abs(offset) <= _WIDEST:
+            yield Offset(received.time.replace(tzinfo=None), offset)
+
+
+def _from_envelopes(files: Iterable[SpoolFile]) -> Iterable[Offset]:
+    for file in files:
+        parsed = parse_mts_id(file.envelope.mts_id or "")
+        if parsed is None or file.envelope.time is None:
+            continue
+        try:
+            utc = datetime.strptime(parsed.time, "%y%m%d%H%M")  # noqa: DTZ007
+        except ValueError:
+            continue
+        offset = _rounded(file.envelope.time - utc)
+        if offset is not None:
+            yield Offset(file.envelope.time, offset)
+
+
+def _active_bias(registry: Iterable[RegistryValue]) -> timedelta | None:
+    for value in registry:
+        if value.name.lower() != "activetimebias" or not isinstance(value.data, int):
+            continue
+        if "\\timezoneinformation" in value.key.lower():
+            minutes = value.data - (1 << 32) if value.data >= 1 << 31 else value.data
+            offset = timedelta(minutes=-minutes)
+            return offset if abs(offset) <= _WIDEST else None
+    return None
+
+
+def _rounded(difference: timedelta) -> timedelta | None:
+    """Return the quarter of an hour nearest to the difference, None if none is near enough."""
+    steps = round(difference / _STEP)
+    offset = steps * _STEP
+    if abs(offset) > _WIDEST or abs(difference - offset) > timedelta(minutes=2):
+        return None
+    return offset
+
+
+def _agreed(pairs: Sequence[tuple[datetime, datetime]]) -> timedelta | None:
+    """Return the offset that most pairs agree on, if it is more than half of them."""
+    offsets = [_rounded(wall - utc.replace(tzinfo=None)) for wall, utc in pairs]
+    counted = Counter(offset for offset in offsets if offset is not None)
+    if not counted:
+        return None
+    offset, votes = counted.most_common(1)[0]
+    return offset if 2 * votes > len(pairs) else None

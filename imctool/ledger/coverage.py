@@ -1,0 +1,117 @@
+"""What the evidence would have shown: without it, silence proves nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from imctool.ledger.clock import ServerClock
+from imctool.model.evidence import InputKind
+from imctool.readers.collection import Collection, Coverage
+
+_DAY_FILE = re.compile(r"(\d{4})(\d{2})(\d{2})\.log", re.IGNORECASE)
+_DAY = timedelta(days=1)
+_MARGIN = timedelta(hours=14)
+
+IN_FOLDER = "the folder Imcdata\\In"
+ARCHIVE_FOLDER = "the folder Imcdata\\In\\Archive, or an application event log of that time"
+OUT_FOLDER = "the folder Imcdata\\Out"
+TRACKING_LOG = "the message tracking log of that time, with tracking on for the connector"
+TIME_ZONE = "the server's time zone (--timezone)"
+SESSION_END = "the end of the protocol log, which is cut"
+TWIN = "a Message-ID, to tell it from a tracked message of the same minute"
+EVENT_LOG = "an application event log of that time"
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceMap:
+    """The stretches of UTC time that each kind of log covers, and the folders there are."""
+
+    tracking: tuple[tuple[datetime, datetime], ...]
+    event_logs: tuple[tuple[datetime, datetime], ...]
+    folders: frozenset[InputKind]
+    connector_tracked: bool
+    holes: tuple[datetime, ...] = ()
+
+    def tracked(self, moment: datetime, *, assumed: bool) -> bool:
+        """Return whether the tracking log would show the connector's work at that time."""
+        if not self.connector_tracked:
+            return False
+        if any(abs(hole - moment) <= timedelta(minutes=10) for hole in self.holes):
+            return False
+        return _covered(self.tracking, moment, assumed=assumed)
+
+    def logged(self, moment: datetime, *, assumed: bool) -> bool:
+        """Return whether an event log of the evidence covers that time."""
+        return _covered(self.event_logs, moment, assumed=assumed)
+
+
+def _covered(
+    spans: Sequence[tuple[datetime, datetime]], moment: datetime, *, assumed: bool
+) -> bool:
+    if not assumed:
+        return any(first <= moment <= last for first, last in spans)
+    return all(
+        any(first <= edge <= last for first, last in spans)
+        for edge in (moment - _MARGIN, moment + _MARGIN)
+    )
+
+
+def map_evidence(collection: Collection, clock: ServerClock) -> EvidenceMap:
+    """Return what the evidence covers. Event 3016 (a tracking record not written) is a hole."""
+    tracking = [one for one in collection.coverage if one.file.kind is InputKind.TRACKING_LOG]
+    events = [one for one in collection.coverage if one.file.kind is InputKind.EVENT_LOG]
+    present = {kind for kind, _ in collection.spool_files}
+    holes = [
+        moment
+        for event in collection.events
+        if event.event_id == 3016 and event.is_connector
+        if (moment := clock.utc(event.time)) is not None
+    ]
+    return EvidenceMap(
+        tracking=_merged(span for one in tracking for span in _tracking_span(one)),
+        event_logs=_merged(span for one in events for span in _plain_span(one, clock)),
+        folders=frozenset(collection.folders | present),
+        connector_tracked=any(record.by_connector for record in collection.tracking),
+        holes=tuple(holes),
+    )
+
+
+def _tracking_span(coverage: Coverage) -> Iterable[tuple[datetime, datetime]]:
+    """Yield the span of a tracking log: its whole GMT day, since there is one file a day.
+
+    A file that is torn covers only up to its last whole record.
+    """
+    first, last = coverage.span.first, coverage.span.last
+    if first is None or last is None:
+        return
+    named = _DAY_FILE.fullmatch(coverage.file.path.name)
+    day = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    if named and (int(named[1]), int(named[2]), int(named[3])) != first.timetuple()[:3]:
+        named = None
+    if named is None and first.date() != last.date():
+        yield first, last
+    elif coverage.span.torn:
+        yield day, last
+    else:
+        yield day, max(last, day + _DAY - timedelta(microseconds=1))
+
+
+def _plain_span(coverage: Coverage, clock: ServerClock) -> Iterable[tuple[datetime, datetime]]:
+    first, last = clock.utc(coverage.span.first), clock.utc(coverage.span.last)
+    if first is not None and last is not None:
+        yield first, last
+
+
+def _merged(
+    spans: Iterable[tuple[datetime, datetime]],
+) -> tuple[tuple[datetime, datetime], ...]:
+    merged: list[tuple[datetime, datetime]] = []
+    for first, last in sorted(spans):
+        if merged and first - merged[-1][1] <= timedelta(seconds=1):
+            merged[-1] = merged[-1][0], max(last, merged[-1][1])
+        else:
+            merged.append((first, last))
+    return tuple(merged)

@@ -1,0 +1,149 @@
+"""A message while the ledger still joins observations to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from imctool.ledger.clock import ServerClock
+from imctool.model.event import Event
+from imctool.model.evidence import InputKind
+from imctool.model.mail import SpoolFile
+from imctool.model.smtp import Direction, Transaction
+from imctool.model.spool_name import SpoolName
+from imctool.model.tracking import TrackingRecord, parse_mts_id
+from imctool.readers.spool_file import own_received
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """All records joined so far; ``key`` is its total order among drafts of the same time."""
+
+    key: str
+    direction: Direction
+    spool_name: SpoolName | None = None
+    files: list[tuple[InputKind, SpoolFile]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    tracking: list[TrackingRecord] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
+    bad_folder: bool = False
+
+    @property
+    def message_id(self) -> str | None:
+        """The Message-ID header of its file or logged text, or what tracking calls remote id."""
+        for _, file in self.files:
+            found = file.skeleton.header("message-id")
+            if found:
+                return found.strip()
+        for transaction in self.transactions:
+            if transaction.skeleton is not None:
+                found = transaction.skeleton.header("message-id")
+                if found:
+                    return found.strip()
+        for record in self.tracking:
+            if record.remote_id.startswith("<") and "@" in record.remote_id:
+                return record.remote_id
+        return None
+
+    @property
+    def mts_id(self) -> str | None:
+        """The MTS-ID as its envelope or the tracking log spells it."""
+        for _, file in self.files:
+            if file.envelope.mts_id:
+                return file.envelope.mts_id
+        return next((record.message_id for record in self.tracking if record.message_id), None)
+
+    @property
+    def originator(self) -> str | None:
+        """The envelope originator, "" if null; from the spool, the session, or tracking."""
+        for _, file in self.files:
+            if file.envelope.originator is not None:
+                return file.envelope.originator
+        for transaction in self.transactions:
+            if transaction.originator is not None:
+                return transaction.originator
+        return next((one.originator for one in self.tracking if one.originator), None)
+
+    @property
+    def recipient_count(self) -> int:
+        """The recipients of its envelope, else of the session, else of the first record."""
+        for _, file in self.files:
+            if file.recipient_count:
+                return file.recipient_count
+        counts = [one.accepted_count for one in self.transactions]
+        if counts and max(counts):
+            return max(counts)
+        return next((one.recipient_count for one in self.tracking), 0)
+
+    def recipients(self) -> frozenset[str] | None:
+        """Return the comparable recipient addresses, or None where none can be compared."""
+        for _, file in self.files:
+            envelope = file.envelope
+            if envelope.recipients and len(envelope.recipients) == envelope.recipient_count:
+                return comparable_set(envelope.recipients)
+        for record in self.tracking:
+            if record.recipients:
+                return comparable_set(tuple(name for name, _ in record.recipients))
+        return None
+
+    def times(self, clock: ServerClock) -> list[datetime]:
+        """Return every UTC time at which something of the message is known to have happened."""
+        found: list[datetime] = []
+        for _, file in self.files:
+            received = own_received(file.skeleton, file.spool_name)
+            moment = received.time if received is not None else file.envelope.time
+            utc = clock.utc(moment)
+            if utc is not None:
+                found.append(utc)
+        found.extend(record.time for record in self.tracking)
+        for event in self.events:
+            utc = clock.utc(event.time)
+            if utc is not None:
+                found.append(utc)
+        if not found:
+            found.extend(self._mts_time(clock))
+        for transaction in self.transactions:
+            utc = clock.utc(transaction.ended or transaction.started)
+            if utc is not None:
+                found.append(utc)
+        return sorted(found)
+
+    def _mts_time(self, clock: ServerClock) -> list[datetime]:
+        parsed = parse_mts_id(self.mts_id or "")
+        if parsed is None:
+            return []
+        try:
+            minute = datetime.strptime(parsed.time + "+0000", "%y%m%d%H%M%z")
+        except ValueError:
+            return []
+        utc = clock.utc(minute)
+        return [utc + timedelta(seconds=30)] if utc is not None else []
+
+    def tracked(self, *events: int) -> bool:
+        """Return whether the tracking log has one of those events of it."""
+        return any(record.event in events for record in self.tracking)
+
+
+def comparable(address: str | None) -> str | None:
+    """Return an address in the form that compares, or None for a DN or nothing at all.
+
+    ``SMTP:`` prefix, angle brackets and letter case fall away; a null sender stays "".
+    """
+    if address is None:
+        return None
+    text = address.strip().strip("<>").strip()
+    if text[:5].lower() == "smtp:":
+        text = text[5:]
+    if text == "":
+        return "" if address.strip() in {"", "<>"} else None
+    if "@" not in text or text.startswith("/") or "/cn=" in text.lower():
+        return None
+    return text.lower()
+
+
+def comparable_set(addresses: tuple[str, ...]) -> frozenset[str] | None:
+    """Return the comparable forms of all ``addresses``, None where one cannot be compared."""
+    found = [comparable(address) for address in addresses]
+    if not found or any(one is None for one in found):
+        return None
+    return frozenset(one for one in found if one is not None)

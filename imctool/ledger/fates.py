@@ -1,0 +1,213 @@
+"""What became of one message, decided from all that was joined to it.
+
+Lost is the last thing said: only where every artefact that would show the message otherwise is
+there and silent. Where one is missing, the fate is unknown and ``wanting`` names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from imctool.ledger import coverage
+from imctool.ledger.clock import ServerClock
+from imctool.ledger.coverage import EvidenceMap
+from imctool.ledger.draft import Draft
+from imctool.model.evidence import InputKind
+from imctool.model.message import Fate
+from imctool.model.smtp import Direction, Outcome
+
+DELIVERED_INBOUND = (1013, 1014, 1004, 1005, 1015, 9, 10, 1000)
+"""Tracking events after which the store, the MTA or the next hop has an inbound message.
+
+1013, 1014 and 1015 on 5.0 and 5.5 (Q173364); on 4.0 the connector's gateway transfer in, and
+local delivery (Q174078).
+"""
+
+DELIVERED_OUTBOUND = (1011, 1016, 1003, 1006)
+RETURNED_OUTBOUND = (1017, 1007, 34)
+ARCHIVED_BY = frozenset({4117})
+HELD_BY = frozenset({4120, 4131, 4182})
+RECEIVED_INBOUND = (1012,)
+HANDED_OUTBOUND = (1010, 7)
+
+Verdict = tuple[Fate, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a fate is judged against: the clock, the coverage, and the service's restarts.
+
+    ``cut`` are the ids of transactions that a torn log ends in; ``rivals`` the ids of drafts
+    for which a tracked message of the same minute may be theirs.
+    """
+
+    clock: ServerClock
+    evidence: EvidenceMap
+    restarts: Sequence[datetime]
+    cut: frozenset[int] = frozenset()
+    rivals: frozenset[int] = frozenset()
+
+
+def decide_fate(draft: Draft, around: Surroundings) -> Verdict:
+    """Return the fate of the message, and the evidence that an unknown one hangs on."""
+    if draft.bad_folder:
+        return Fate.BAD, ()
+    if draft.direction is Direction.INBOUND:
+        return _inbound(draft, around)
+    return _outbound(draft, around)
+
+
+def _folder_kinds(draft: Draft) -> frozenset[InputKind]:
+    return frozenset(kind for kind, _ in draft.files)
+
+
+def _named_by(draft: Draft, ids: frozenset[int]) -> list[datetime | None]:
+    return [
+        event.time for event in draft.events if event.is_connector and event.event_id in ids
+    ]
+
+
+def _inbound(draft: Draft, around: Surroundings) -> Verdict:
+    folders = _folder_kinds(draft)
+    if InputKind.SPOOL_IN in folders:
+        return _waiting(draft, around), ()
+    delivered = [one.time for one in draft.tracking if one.event in DELIVERED_INBOUND]
+    archived = [around.clock.utc(time) for time in _named_by(draft, ARCHIVED_BY)]
+    if archived:
+        known = [time for time in archived if time is not None]
+        if delivered and known and max(delivered) > max(known):
+            return Fate.DELIVERED, ()
+        return Fate.ARCHIVED, ()
+    if delivered:
+        return Fate.DELIVERED, ()
+    if _named_by(draft, HELD_BY):
+        return Fate.UNKNOWN, (coverage.IN_FOLDER,)
+    if InputKind.SPOOL_IN_ARCHIVE in folders:
+        return _archived_without_event(draft, around)
+    if InputKind.SPOOL_WORK in folders:
+        return Fate.INCOMPLETE, ()
+    if InputKind.PICKUP in folders:
+        return Fate.QUEUED, ()
+    if draft.files:
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
+    return _without_file(draft, around)
+
+
+def _waiting(draft: Draft, around: Surroundings) -> Fate:
+    """In holds the file: stuck after an error that names it or a restart that left it."""
+    if _named_by(draft, HELD_BY | ARCHIVED_BY):
+        return Fate.STUCK
+    times = draft.times(around.clock)
+    if times and any(restart > times[0] for restart in around.restarts):
+        return Fate.STUCK
+    return Fate.QUEUED
+
+
+def _archived_without_event(draft: Draft, around: Surroundings) -> Verdict:
+    """In\\Archive holds the file and no event says why: archival may simply be on."""
+    moment = _moment(draft, around)
+    if moment is None:
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.EVENT_LOG)
+    assumed = _assumed(draft, around)
+    if not around.evidence.tracked(moment, assumed=assumed):
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.EVENT_LOG)
+    if draft.tracked(*RECEIVED_INBOUND) and not around.evidence.logged(moment, assumed=assumed):
+        return Fate.ARCHIVED, ()
+    return Fate.UNKNOWN, (coverage.EVENT_LOG,)
+
+
+def _without_file(draft: Draft, around: Surroundings) -> Verdict:
+    """No folder holds the message and no log shows its delivery."""
+    received = draft.tracked(*RECEIVED_INBOUND)
+    if not received:
+        verdict = _unaccepted(draft, around)
+        if verdict is not None:
+            return verdict
+    moment = _moment(draft, around)
+    if moment is None:
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
+    wanting = _gaps(draft, moment, around)
+    if wanting:
+        return Fate.UNKNOWN, wanting
+    if draft.events:
+        return Fate.UNKNOWN, ()
+    return Fate.LOST, ()
+
+
+def _unaccepted(draft: Draft, around: Surroundings) -> Verdict | None:
+    """Return the verdict where no session accepted the message, None where one did."""
+    outcomes = {one.outcome for one in draft.transactions}
+    if Outcome.ACCEPTED in outcomes:
+        return None
+    if not outcomes:
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.IN_FOLDER)
+    if outcomes & {Outcome.REFUSED, Outcome.DEFERRED}:
+        return Fate.REFUSED, ()
+    if any(id(one) in around.cut for one in draft.transactions):
+        return Fate.UNKNOWN, (coverage.SESSION_END,)
+    return Fate.INCOMPLETE, ()
+
+
+def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ...]:
+    """Return the evidence without which the message's absence proves nothing."""
+    assumed = _assumed(draft, around)
+    wanting: list[str] = []
+    if not around.evidence.tracked(moment, assumed=assumed):
+        wanting.append(coverage.TRACKING_LOG)
+        if assumed:
+            wanting.append(coverage.TIME_ZONE)
+    if draft.direction is Direction.OUTBOUND:
+        if InputKind.SPOOL_OUT not in around.evidence.folders:
+            wanting.append(coverage.OUT_FOLDER)
+        return tuple(wanting)
+    if InputKind.SPOOL_IN not in around.evidence.folders:
+        wanting.append(coverage.IN_FOLDER)
+    if InputKind.SPOOL_IN_ARCHIVE not in around.evidence.folders and not (
+        around.evidence.logged(moment, assumed=assumed)
+    ):
+        wanting.append(coverage.ARCHIVE_FOLDER)
+    if id(draft) in around.rivals:
+        wanting.append(coverage.TWIN)
+    return tuple(wanting)
+
+
+def _outbound(draft: Draft, around: Surroundings) -> Verdict:
+    folders = _folder_kinds(draft)
+    outcomes = {one.outcome for one in draft.transactions}
+    if draft.tracked(*RETURNED_OUTBOUND):
+        return Fate.RETURNED, ()
+    if InputKind.SPOOL_OUT in folders:
+        if outcomes & {Outcome.DEFERRED, Outcome.INCOMPLETE}:
+            return Fate.DEFERRED, ()
+        return Fate.QUEUED, ()
+    if draft.tracked(*DELIVERED_OUTBOUND) or Outcome.ACCEPTED in outcomes:
+        return Fate.DELIVERED, ()
+    if Outcome.REFUSED in outcomes:
+        return Fate.REFUSED, ()
+    if Outcome.DEFERRED in outcomes:
+        return Fate.DEFERRED, ()
+    if InputKind.PICKUP in folders:
+        return Fate.QUEUED, ()
+    if Outcome.INCOMPLETE in outcomes:
+        return Fate.INCOMPLETE, ()
+    if draft.files or draft.events or not draft.tracked(*HANDED_OUTBOUND):
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
+    moment = _moment(draft, around)
+    if moment is None:
+        return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
+    wanting = _gaps(draft, moment, around)
+    if id(draft) in around.rivals:
+        wanting = (*wanting, coverage.TWIN)
+    return (Fate.UNKNOWN, wanting) if wanting else (Fate.LOST, ())
+
+
+def _moment(draft: Draft, around: Surroundings) -> datetime | None:
+    times = draft.times(around.clock)
+    return times[-1] if times else None
+
+
+def _assumed(draft: Draft, around: Surroundings) -> bool:
+    """Whether the message's time is known only by a clock whose zone is not."""
+    return not around.clock.known and not draft.tracking

@@ -1,0 +1,287 @@
+"""Every message accounted for: observations joined, fates decided, in one total order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+
+from imctool.ledger.clock import ServerClock, derive_clock
+from imctool.ledger.coverage import EvidenceMap, map_evidence
+from imctool.ledger.draft import Draft
+from imctool.ledger.fates import Surroundings, decide_fate
+from imctool.ledger.joining import join_records
+from imctool.ledger.observations import observe
+from imctool.ledger.sessions import clock_pairs, join_transactions
+from imctool.model.diagnosis import Server
+from imctool.model.event import Event
+from imctool.model.message import Message
+from imctool.model.smtp import Direction, Outcome, Transaction
+from imctool.readers.collection import Collection
+from imctool.readers.spool_file import own_received
+
+_MINUTES = timedelta(minutes=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The messages in time order, the clock they were timed by, and what speaks of the server."""
+
+    messages: tuple[Message, ...]
+    clock: ServerClock
+    server: Server
+    evidence: EvidenceMap
+    events: tuple[Event, ...]
+    restarts: tuple[datetime, ...]
+
+
+def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
+    """Return every message that the evidence shows, each once, with its fate."""
+    drafts = join_records(collection)
+    clock = derive_clock(
+        zone,
+        collection.registry,
+        (file for _, file in collection.spool_files),
+        clock_pairs(collection.transactions, drafts),
+    )
+    left = join_transactions(collection.transactions, drafts, clock)
+    rivals = _rivals(left, drafts, clock)
+    lone = _lone_drafts(left, clock)
+    for draft in lone:
+        if any(id(one) in rivals for one in draft.transactions):
+            rivals.add(id(draft))
+    drafts.extend(lone)
+    _mark_bad_folder(collection.events, drafts, clock)
+    restarts = tuple(_restarts(collection.events, clock))
+    evidence = map_evidence(collection, clock)
+    around = Surroundings(
+        clock, evidence, restarts, _cut_transactions(collection), frozenset(rivals)
+    )
+    messages = [observe(draft, *decide_fate(draft, around), clock) for draft in drafts]
+    messages.sort(key=_order)
+    return Ledger(
+        tuple(messages),
+        clock,
+        _server(collection, clock),
+        evidence,
+        tuple(sorted(collection.events, key=lambda one: _event_order(one, clock))),
+        restarts,
+    )
+
+
+def _order(message: Message) -> tuple[bool, float, str, str, str]:
+    first = message.first
+    return (
+        first is None,
+        first.timestamp() if first is not None else 0.0,
+        message.direction,
+        message.name,
+        str(message.observations[0].location) if message.observations else "",
+    )
+
+
+def _event_order(event: Event, clock: ServerClock) -> tuple[float, str, int, int]:
+    time = clock.utc(event.time)
+    place = event.location
+    return (
+        time.timestamp() if time else 0.0,
+        place.path,
+        place.line or place.record or 0,
+        place.offset or 0,
+    )
+
+
+def _rivals(
+    left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
+) -> set[int]:
+    """Return the ids of transactions and drafts that may be each other's after all.
+
+    What the tracking log calls the originator need not be the MAIL FROM: where an accepted
+    transaction and a tracked message without session stand in the same minutes and no
+    Message-ID tells them apart, neither may be called lost.
+    """
+    found: set[int] = set()
+    open_drafts = [
+        (draft, draft.times(clock))
+        for draft in drafts
+        if draft.tracking and not draft.files and not draft.transactions
+    ]
+    for transaction in left:
+        moment = clock.utc(transaction.ended or transaction.started)
+        if transaction.outcome is not Outcome.ACCEPTED or moment is None:
+            continue
+        for draft, times in open_drafts:
+            if draft.direction is not transaction.direction or _ids_differ(transaction, draft):
+                continue
+            if any(abs(time - moment) <= _MINUTES for time in times) or not clock.known:
+                found.update((id(transaction), id(draft)))
+    return found
+
+
+def _ids_differ(transaction: Transaction, draft: Draft) -> bool:
+    logged = transaction.skeleton.header("message-id") if transaction.skeleton else None
+    known = draft.message_id
+    return bool(logged and known and logged.strip() != known)
+
+
+def _lone_drafts(left: Iterable[Transaction], clock: ServerClock) -> list[Draft]:
+    """Return a draft for each transaction that fits no other record.
+
+    Outbound attempts with one envelope that follow each other up to the first that succeeds
+    are one message: the service retries what was deferred.
+    """
+    drafts: list[Draft] = []
+    retried: dict[tuple[str, tuple[str, ...]], Draft] = {}
+    for transaction in sorted(left, key=lambda one: _transaction_order(one, clock)):
+        envelope = (transaction.originator or "", transaction.accepted)
+        outbound = transaction.direction is Direction.OUTBOUND
+        if outbound and transaction.accepted and envelope in retried:
+            draft = retried[envelope]
+            draft.transactions.append(transaction)
+        else:
+            draft = Draft(f"session {transaction.location}", transaction.direction)
+            draft.transactions.append(transaction)
+            drafts.append(draft)
+        if transaction.outcome in {Outcome.DEFERRED, Outcome.INCOMPLETE}:
+            retried[envelope] = draft
+        else:
+            retried.pop(envelope, None)
+    return drafts
+
+
+def _transaction_order(one: Transaction, clock: ServerClock) -> tuple[float, str, int]:
+    time = clock.utc(one.started)
+    return time.timestamp() if time else 0.0, one.location.path, one.location.line or 0
+
+
+def _cut_transactions(collection: Collection) -> frozenset[int]:
+    """Return the ids of the transactions that stand last in a log whose end is torn."""
+    last: dict[str, Transaction] = {}
+    for one in collection.transactions:
+        known = last.get(one.location.path)
+        if known is None or (one.location.line or 0) >= (known.location.line or 0):
+            last[one.location.path] = one
+    torn = {one.file.name for one in collection.coverage if one.span.torn}
+    return frozenset(id(one) for path, one in last.items() if path in torn)
+
+
+_CONTENT_ENGINE = range(12800, 12900)
+_BESIDE = timedelta(seconds=60)
+_SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
+
+
+def _mark_bad_folder(
+    events: Sequence[Event], drafts: list[Draft], clock: ServerClock
+) -> None:
+    """Find the messages that went to the store's BAD folder: each 4116 that is about one.
+
+    4116 is about a message where the content engine failed beside it, and not where the store
+    session itself was lost or never came about. The tracked outbound message that was handed
+    over last before it, and never left, is that message if there is just one.
+    """
+    engine = [e for e in events if e.is_store and e.event_id in _CONTENT_ENGINE]
+    lost = [e for e in events if e.is_connector and e.event_id in _SESSION_LOST]
+    used: set[int] = set()
+    for event in events:
+        if not (event.is_connector and event.event_id == 4116):
+            continue
+        partner = _nearest(event, [e for e in engine if id(e) not in used], clock)
+        if partner is None or _nearest(event, lost, clock) is not None:
+            continue
+        used.add(id(partner))
+        draft = _handed_over(event, drafts, clock)
+        if draft is None:
+            draft = Draft(f"event {event.location}", Direction.OUTBOUND)
+            drafts.append(draft)
+        draft.bad_folder = True
+        draft.events.extend((event, partner))
+
+
+def _nearest(event: Event, others: Sequence[Event], clock: ServerClock) -> Event | None:
+    moment = clock.utc(event.time)
+    if moment is None:
+        return None
+    timed = [(abs(time - moment), one) for one in others if (time := clock.utc(one.time))]
+    near = [pair for pair in timed if pair[0] <= _BESIDE]
+    return min(near, key=lambda pair: (pair[0], pair[1].location))[1] if near else None
+
+
+def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> Draft | None:
+    moment = clock.utc(event.time)
+    if moment is None:
+        return None
+    waiting = [
+        draft
+        for draft in drafts
+        if draft.direction is Direction.OUTBOUND
+        and draft.tracking
+        and not draft.files
+        and not draft.transactions
+        and not draft.bad_folder
+        and not draft.tracked(1011, 1003, 1016, 1006, 1017, 1007, 34)
+        and any(timedelta(0) <= moment - one.time <= timedelta(minutes=10) for one in draft.tracking)
+    ]
+    return waiting[0] if len(waiting) == 1 else None
+
+
+def _restarts(events: Iterable[Event], clock: ServerClock) -> list[datetime]:
+    """Return when the service came up: its own start events and the service manager's."""
+    found = []
+    for event in events:
+        text = (event.message or " ".join(event.strings)).lower()
+        own = event.is_connector and event.event_id in {1000, 1001, 4094, 4102}
+        managed = (
+            event.source.lower() == "service control manager"
+            and event.event_id in {7035, 7036}
+            and ("internet mail" in text or "msexchangeimc" in text)
+        )
+        time = clock.utc(event.time)
+        if (own or managed) and time is not None:
+            found.append(time)
+    return sorted(found)
+
+
+def _server(collection: Collection, clock: ServerClock) -> Server:
+    names: dict[str, int] = {}
+    versions: set[str] = {one.version for one in collection.banners}
+    for _, file in collection.spool_files:
+        received = own_received(file.skeleton, file.spool_name)
+        if received is None or received.spool_name != file.spool_name:
+            continue
+        if received.host:
+            names[received.host] = names.get(received.host, 0) + 1
+        if received.version:
+            versions.add(received.version)
+    for event in collection.events:
+        if event.is_connector and event.computer:
+            names[event.computer] = names.get(event.computer, 0) + 1
+    name = min(names, key=lambda one: (-names[one], one)) if names else None
+    return Server(
+        name=name,
+        versions=tuple(sorted(versions, key=_build)),
+        time_zone=clock.describe(),
+        time_zone_source=clock.source,
+        character_sets=tuple(collection.character_sets),
+        code_pages=installed_code_pages(collection),
+    )
+
+
+def _build(version: str) -> tuple[tuple[int, ...], str]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit()), version
+
+
+def installed_code_pages(collection: Collection) -> tuple[int, ...] | None:
+    """Return the code pages that Nls\\CodePage lists with a file, None without that key.
+
+    A value that is there but empty is known and not installed. ACP, OEMCP and MACCP name
+    defaults and are no pages.
+    """
+    listed = [
+        one
+        for one in collection.registry
+        if one.key.lower().endswith("\\nls\\codepage") and one.name.isdigit()
+    ]
+    if not listed:
+        return None
+    return tuple(sorted({int(one.name) for one in listed if one.data not in ("", b"")}))
+

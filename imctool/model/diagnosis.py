@@ -1,0 +1,66 @@
+"""The whole answer of ``diagnose``: what was read, the server, the messages, the findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from imctool.model.evidence import Defect, InputKind
+from imctool.model.finding import Finding
+from imctool.model.message import Message
+from imctool.model.settings import CharacterSets
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One file or folder of evidence: what it is, how many records, and what time it covers."""
+
+    path: str
+    kind: InputKind
+    records: int
+    first: datetime | None
+    last: datetime | None
+    assumed_zone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """Every file seen was read, or unreadable, or skipped: the three add up."""
+
+    seen: int = 0
+    read: int = 0
+    unreadable: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Evidence that was not found, and what the diagnosis cannot tell without it."""
+
+    evidence: str
+    costs: str
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The server as the evidence shows it. ``code_pages`` is None where no export tells them."""
+
+    name: str | None = None
+    versions: tuple[str, ...] = ()
+    time_zone: str | None = None
+    time_zone_source: str = ""
+    character_sets: tuple[CharacterSets, ...] = ()
+    code_pages: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What ``diagnose`` reports."""
+
+    inputs: tuple[Input, ...]
+    files: FileCount
+    server: Server
+    messages: tuple[Message, ...]
+    findings: tuple[Finding, ...]
+    missing: tuple[Missing, ...]
+    defects: tuple[Defect, ...] = field(default=())
