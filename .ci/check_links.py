@@ -15,7 +15,12 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", one.lower()).strip().replace(" ", "-") for one in headings}
 
 
-documents = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("benchmarks/*.md"), *root.glob("fixtures/*.md")]
+documents = [
+    *root.glob("*.md"),
+    *root.glob("docs/**/*.md"),
+    *root.glob("benchmarks/*.md"),
+    *root.glob("fixtures/*.md"),
+]
 for document in sorted(documents):
     for number, line in enumerate(document.read_text(encoding="utf-8").splitlines(), 1):
         for target in LINK.findall(line):
@@ -26,7 +31,9 @@ for document in sorted(documents):
             if not place.exists():
                 broken.append(f"{document.relative_to(root)}:{number}: {target} is not there")
             elif anchor and place.suffix == ".md" and anchor not in anchors(place):
-                broken.append(f"{document.relative_to(root)}:{number}: {target} has no such heading")
+                broken.append(
+                    f"{document.relative_to(root)}:{number}: {target} has no such heading"
+                )
 print(f"{len(documents)} documents, {len(broken)} broken links")
 print("\n".join(broken))
 sys.exit(bool(broken))

@@ -84,9 +84,7 @@ def _beside(case: Case, message: Message | None, value: dict[str, Any]) -> Held 
         moment = case.ledger.clock.utc(event.time)
         if moment is None or not event.is_connector:
             continue
-        for _, other in case.events_within(
-            moment, value.get("before", 60), value.get("after", 60)
-        ):
+        for _, other in case.events_within(moment, value.get("before", 60), value.get("after", 60)):
             if other is not event and _fits(other, value):
                 found[id(other)] = other
     return tuple(_told(case, event) for event in found.values()) or None
@@ -139,11 +137,14 @@ def _told(case: Case, event: Event) -> Evidence:
 def _recipients_above(case: Case, message: Message | None, value: int) -> Held | None:
     if message is None:
         return None
-    return tuple(
-        Evidence(file.location, None, f"{file.recipient_count} recipients in its envelope")
-        for _, file in message.files
-        if file.recipient_count > value
-    ) or None
+    return (
+        tuple(
+            Evidence(file.location, None, f"{file.recipient_count} recipients in its envelope")
+            for _, file in message.files
+            if file.recipient_count > value
+        )
+        or None
+    )
 
 
 def _registry(case: Case, message: Message | None, value: dict[str, Any]) -> Held | None:
@@ -173,8 +174,7 @@ def _refused_over_limit(case: Case, message: Message | None, value: bool) -> Hel
             place = refused.location if refused is not None else one.location
             moment = case.ledger.clock.utc(one.ended or one.started)
             text = (
-                f"452 to {one.over_limit_count} RCPT commands after {one.accepted_count} "
-                "were taken"
+                f"452 to {one.over_limit_count} RCPT commands after {one.accepted_count} were taken"
             )
             evidence.append(Evidence(place, moment, text))
     return tuple(evidence) or None
@@ -275,9 +275,11 @@ def setting_for(case: Case, domain: str | None) -> CharacterSets | None:
         fits = name == "default" or (
             domain is not None and (domain == name or domain.endswith("." + name))
         )
-        if fits and (best is None or best.domain.lower() == "default" or (
-            name != "default" and len(name) > len(best.domain)
-        )):
+        if fits and (
+            best is None
+            or best.domain.lower() == "default"
+            or (name != "default" and len(name) > len(best.domain))
+        ):
             best = one
     return best
 

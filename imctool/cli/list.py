@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -50,10 +51,10 @@ _KEYS = ("name", "time", "size", "recipients", "originator", "path")
 @click.option("--larger", type=int, help="Only files of more bytes than this.")
 @click.option("--sort", "key", type=click.Choice(_KEYS), default="path", show_default=True)
 @click.option("--reverse", is_flag=True, help="Sort the other way.")
-@click.option("--spool", "spool", multiple=True, help="Only this spool name; - reads them from stdin.")
+@click.option("--spool", multiple=True, help="Only this spool name; - reads names from stdin.")
 @reading_options("text", "json", "jsonl", "csv")
 @click.pass_context
-def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], **choice: Any) -> None:
+def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **choice: Any) -> None:
     """List the spool files under PATH, whatever folder they lie in.
 
     Patterns are regular expressions, in any letter case. --since and --until go by the time
@@ -144,21 +145,19 @@ def _names(given: tuple[str, ...]) -> frozenset[str] | None:
         return None
     names: set[str] = set()
     for one in given:
-        words = click.get_text_stream("stdin").read().split() if one == "-" else [one]
+        words = sys.stdin.read().split() if one == "-" else [one]
         names.update(word.lower() for word in words)
     return frozenset(names)
 
 
 def _time(mail: SpoolFile, clock: ServerClock) -> datetime | None:
-    from imctool.readers.spool_file import own_received
+    from imctool.readers.received import own_received
 
     received = own_received(mail.skeleton, mail.spool_name)
     return clock.utc(received.time if received is not None else mail.envelope.time)
 
 
-def _sort_key(
-    key: str, row: tuple[InputKind, SpoolFile, datetime | None]
-) -> tuple[bool, Any, str]:
+def _sort_key(key: str, row: tuple[InputKind, SpoolFile, datetime | None]) -> tuple[bool, Any, str]:
     _, mail, time = row
     value: Any
     match key:

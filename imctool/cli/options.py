@@ -46,8 +46,8 @@ def reading_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..
             show_default=True, help="Form of the output.",
         ),
         click.option("-o", "--output", help="Write the output to this file; - is stdout."),
-        click.option("--since", type=_Moment(), help="Leave out what is earlier (UTC date or time)."),
-        click.option("--until", type=_Moment(), help="Leave out what is later (UTC date or time)."),
+        click.option("--since", type=_Moment(), help="Leave out what is earlier (UTC)."),
+        click.option("--until", type=_Moment(), help="Leave out what is later (UTC)."),
         click.option(
             "--timezone", "zone", type=_Zone(),
             help="Zone of the server: a name (America/New_York) or an offset (-0500).",
@@ -103,7 +103,7 @@ def _reading(values: dict[str, Any]) -> Reading:
     )
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[datetime]):
     """A UTC date or time: ISO 8601 first, python-dateutil as the last resort."""
 
     name = "date"
@@ -137,7 +137,7 @@ def _guessed_moment(text: str) -> datetime | None:
     return first if first == second == other_way else None
 
 
-class _Zone(click.ParamType):
+class _Zone(click.ParamType[tzinfo]):
     """A zone by its IANA name, or by its offset from UTC."""
 
     name = "zone"
@@ -190,7 +190,9 @@ def refuse_output_inside(reading: Reading, paths: Iterable[Path]) -> None:
     for path in paths:
         root = os.path.realpath(path)
         if target == root or target.startswith(root.rstrip(os.sep) + os.sep):
-            raise click.UsageError(f"{reading.output} lies inside the evidence; choose another place")
+            raise click.UsageError(
+                f"{reading.output} lies inside the evidence; choose another place"
+            )
 
 
 def write_lines(reading: Reading, lines: Iterable[str]) -> None:
@@ -204,10 +206,6 @@ def terminal_width(reading: Reading, stream: IO[str]) -> int | None:
     """Return the width to cut lines to, None where the output is no terminal."""
     if reading.verbose or not stream.isatty():
         return None
-    return max(20, click.get_terminal_size()[0]) if hasattr(click, "get_terminal_size") else _columns()
-
-
-def _columns() -> int:
     import shutil
 
     return max(20, shutil.get_terminal_size().columns)

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-NT4_DEFAULT = frozenset(
-    {437, 775, 850, *range(1250, 1259), 10000, 20261, 20866, 28592}
-)
+NT4_DEFAULT = frozenset({437, 775, 850, *range(1250, 1259), 10000, 20261, 20866, 28592})
 """Code pages on a fresh English NT 4.0 Workstation (Q196699); a server is assumed alike."""
 
 ALWAYS = frozenset({65000, 65001, 1200})

@@ -16,10 +16,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
 from imctool.model.tracking import parse_mts_id
-from imctool.readers.spool_file import own_received
+from imctool.readers.received import own_received
 
 _WIDEST = timedelta(hours=14)
 _STEP = timedelta(minutes=15)
+_ANY_TIME = datetime(1, 1, 1)
+"""The moment of an offset that holds all the time: alone in its clock, it is the nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +112,11 @@ def derive_clock(
         return ServerClock(offsets=_sorted(stamps), source="envelope time against MTS-ID time")
     bias = _active_bias(registry)
     if bias is not None:
-        return ServerClock(
-            offsets=(Offset(datetime.min, bias),), source="registry ActiveTimeBias"
-        )
+        return ServerClock(offsets=(Offset(_ANY_TIME, bias),), source="registry ActiveTimeBias")
     agreed = _agreed(list(pairs))
     if agreed is not None:
         return ServerClock(
-            offsets=(Offset(datetime.min, agreed),),
+            offsets=(Offset(_ANY_TIME, agreed),),
             source="the same messages in protocol log and tracking log",
         )
     return ServerClock()

@@ -12,7 +12,7 @@ from imctool.model.mail import SpoolFile
 from imctool.model.smtp import Direction, Transaction
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, parse_mts_id
-from imctool.readers.spool_file import own_received
+from imctool.readers.received import own_received
 
 
 @dataclass(slots=True, eq=False)
@@ -70,9 +70,9 @@ class Draft:
         for _, file in self.files:
             if file.recipient_count:
                 return file.recipient_count
-        counts = [one.accepted_count for one in self.transactions]
-        if counts and max(counts):
-            return max(counts)
+        logged = max((one.accepted_count for one in self.transactions), default=0)
+        if logged:
+            return logged
         return next((one.recipient_count for one in self.tracking), 0)
 
     def recipients(self) -> frozenset[str] | None:

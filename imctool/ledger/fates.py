@@ -64,9 +64,7 @@ def _folder_kinds(draft: Draft) -> frozenset[InputKind]:
 
 
 def _named_by(draft: Draft, ids: frozenset[int]) -> list[datetime | None]:
-    return [
-        event.time for event in draft.events if event.is_connector and event.event_id in ids
-    ]
+    return [event.time for event in draft.events if event.is_connector and event.event_id in ids]
 
 
 def _inbound(draft: Draft, around: Surroundings) -> Verdict:

@@ -13,7 +13,7 @@ from imctool.model.smtp import Direction
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, normalised_mts_id, parse_mts_id
 from imctool.readers.collection import Collection
-from imctool.readers.spool_file import own_received
+from imctool.readers.received import own_received
 
 _FOLDER_DIRECTION = {
     InputKind.SPOOL_IN: Direction.INBOUND,
@@ -82,9 +82,7 @@ class _Joiner:
         for key, group in grouped.items():
             self._add_group(key, group, servers)
 
-    def _add_group(
-        self, key: str, group: list[TrackingRecord], servers: frozenset[str]
-    ) -> None:
+    def _add_group(self, key: str, group: list[TrackingRecord], servers: frozenset[str]) -> None:
         parsed = parse_mts_id(group[0].message_id)
         by_connector = any(record.by_connector for record in group)
         ours = parsed is not None and (

@@ -18,7 +18,7 @@ from imctool.model.event import Event
 from imctool.model.message import Message
 from imctool.model.smtp import Direction, Outcome, Transaction
 from imctool.readers.collection import Collection
-from imctool.readers.spool_file import own_received
+from imctool.readers.received import own_received
 
 _MINUTES = timedelta(minutes=3)
 
@@ -91,9 +91,7 @@ def _event_order(event: Event, clock: ServerClock) -> tuple[float, str, int, int
     )
 
 
-def _rivals(
-    left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
-) -> set[int]:
+def _rivals(left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock) -> set[int]:
     """Return the ids of transactions and drafts that may be each other's after all.
 
     What the tracking log calls the originator need not be the MAIL FROM: where an accepted
@@ -170,9 +168,7 @@ _BESIDE = timedelta(seconds=60)
 _SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
 
 
-def _mark_bad_folder(
-    events: Sequence[Event], drafts: list[Draft], clock: ServerClock
-) -> None:
+def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: ServerClock) -> None:
     """Find the messages that went to the store's BAD folder: each 4116 that is about one.
 
     4116 is about a message where the content engine failed beside it, and not where the store
@@ -219,7 +215,9 @@ def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> D
         and not draft.transactions
         and not draft.bad_folder
         and not draft.tracked(1011, 1003, 1016, 1006, 1017, 1007, 34)
-        and any(timedelta(0) <= moment - one.time <= timedelta(minutes=10) for one in draft.tracking)
+        and any(
+            timedelta(0) <= moment - one.time <= timedelta(minutes=10) for one in draft.tracking
+        )
     ]
     return waiting[0] if len(waiting) == 1 else None
 
@@ -284,4 +282,3 @@ def installed_code_pages(collection: Collection) -> tuple[int, ...] | None:
     if not listed:
         return None
     return tuple(sorted({int(one.name) for one in listed if one.data not in ("", b"")}))
-

@@ -13,7 +13,7 @@ from imctool.model.mail import SpoolFile
 from imctool.model.message import Fate, Message, Observation, ObservationKind
 from imctool.model.smtp import Direction, Transaction
 from imctool.model.tracking import TrackingRecord
-from imctool.readers.spool_file import own_received
+from imctool.readers.received import own_received
 
 TRACKING_EVENTS = {
     0: "message transfer in",
@@ -57,9 +57,7 @@ TRACKING_EVENTS = {
 """Names of the tracking events (Q174078 for 4.0, Q173364 for what 5.0 and 5.5 add)."""
 
 
-def observe(
-    draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClock
-) -> Message:
+def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClock) -> Message:
     """Return the message that the draft has become."""
     seen = sorted(_observations(draft, clock), key=_order)
     times = draft.times(clock)

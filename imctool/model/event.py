@@ -85,7 +85,9 @@ class Event:
 _CONNECTOR = re.compile(r"(?:MS\s*Exchange\s*IM[CS]|MSEechangeIMC|MSExchnageIMC|IMC)", re.I)
 _STORE = re.compile(r"MS\s*Exchange\s*IS(?:\s*(?:Private|Public)(?:\s*\w+)?)?", re.I)
 
-_CONCERNED = re.compile(r"MS\s*Exch|Dr\s?Watson|Service Control Manager|ESE|EDB|Application Error", re.I)
+_CONCERNED = re.compile(
+    r"MS\s*Exch|Dr\s?Watson|Service Control Manager|ESE|EDB|Application Error", re.I
+)
 
 _NAME = r"([0-9A-DF-HJ-NP-TV-Z]{8})"
 _NAME_IN_TEXT = re.compile(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from imctool.model.diagnosis import FileCount, Input
 from imctool.model.event import Event
-from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind, Location
+from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import CharacterSets, RegistryValue
 from imctool.model.smtp import Banner, LogSpan, Transaction
@@ -58,18 +58,13 @@ class Collection:
 
 
 Record = (
-    Event
-    | TrackingRecord
-    | Transaction
-    | Banner
-    | LogSpan
-    | RegistryValue
-    | CharacterSets
-    | Defect
+    Event | TrackingRecord | Transaction | Banner | LogSpan | RegistryValue | CharacterSets | Defect
 )
 
 
-def read_events(file: EvidenceFile, date_order: DateOrder | None = None) -> Iterator[Event | Defect]:
+def read_events(
+    file: EvidenceFile, date_order: DateOrder | None = None
+) -> Iterator[Event | Defect]:
     """Yield every event of a log in whatever form it is; other files are one Defect."""
     if file.form is Form.EVT:
         return read_evt(file)
@@ -121,9 +116,7 @@ def collect(
     return collection
 
 
-def read_spool_files(
-    files: Sequence[EvidenceFile], jobs: int = 1
-) -> Iterable[SpoolFile | Defect]:
+def read_spool_files(files: Sequence[EvidenceFile], jobs: int = 1) -> Iterable[SpoolFile | Defect]:
     """Return the mails of ``files`` in the same order, read by several processes if it pays."""
     if jobs < 2 or len(files) < _WORTH_A_POOL:
         return map(read_spool_file, files)
@@ -170,9 +163,7 @@ class _Tally:
         return FileCount(self._seen, self._read, self._unreadable, self._skipped)
 
 
-def _add_spool_file(
-    collection: Collection, file: EvidenceFile, mail: SpoolFile | Defect
-) -> None:
+def _add_spool_file(collection: Collection, file: EvidenceFile, mail: SpoolFile | Defect) -> None:
     if isinstance(mail, Defect):
         collection.defects.append(mail)
         return

@@ -98,9 +98,7 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
                 yield Path(entry.path), name
 
 
-def _classify(
-    file: Path, name: str, found: Discovery, known: set[tuple[int, int]]
-) -> None:
+def _classify(file: Path, name: str, found: Discovery, known: set[tuple[int, int]]) -> None:
     shown = _printable(name)
     try:
         status = os.stat(file, follow_symlinks=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 DATE = r"\d{1,4}[/.\-]\s?\d{1,2}[/.\-]\s?\d{1,4}\.?"
 """A date of any locale order: 5/13/00, 31.12.96, 2000-01-11, 1998.3.4."""
@@ -23,6 +24,9 @@ _DATE = re.compile(r"\s*(\d{1,4})[/.\-]\s?(\d{1,2})[/.\-]\s?(\d{1,4})\.?\s*")
 _TIME = re.compile(
     r"\s*(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:[.,](\d{1,7}))?(?:\s?([AaPp])\.?\s?[Mm]\.?)?\s*"
 )
+_ENOUGH = 3
+"""So many dates that an order makes impossible rule it out."""
+
 _YEAR_FIRST = re.compile(r"\s*\d{4}")
 
 
@@ -60,6 +64,7 @@ def parse_local_time(date: str, time: str, order: DateOrder) -> datetime | None:
     return datetime(*day, hour, minute, second, fraction)
 
 
+@lru_cache(maxsize=1024)
 def _parse_date(date: str, order: DateOrder) -> tuple[int, int, int] | None:
     found = _DATE.fullmatch(date)
     if found is None:
@@ -88,7 +93,8 @@ def detect_date_order(dates: Iterable[str]) -> DateOrder | None:
     Dates that no order makes possible do not count. The order wins that leaves the fewest of
     the others impossible; among equals the one in which they turn against their main direction
     least often, then the one in which one day most often follows the day before (inferred: a
-    server logs something every day). None where that does not decide. Constant memory.
+    server logs something every day). None where that does not decide. Reading stops where only
+    one order is left that makes every date possible, and takes constant memory.
     """
     tallies = {order: _Tally() for order in DateOrder}
     previous = None
@@ -102,6 +108,9 @@ def detect_date_order(dates: Iterable[str]) -> DateOrder | None:
             iso = iso and bool(_YEAR_FIRST.match(text))
             for order, day in days.items():
                 tallies[order].add(day)
+            left = [order for order, tally in tallies.items() if tally.impossible < _ENOUGH]
+            if len(left) == 1 and not tallies[left[0]].impossible:
+                return left[0]
     if previous is None:
         return None
     best = min(tally.rank() for tally in tallies.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -79,7 +79,9 @@ def _overview(diagnosis: Diagnosis) -> Iterator[str]:
     yield f"Messages  {len(diagnosis.messages)}{': ' + fates if fates else ''}"
 
 
-def _print_finding(number: int, finding: Finding, line, most: int | None) -> None:  # type: ignore[no-untyped-def]
+def _print_finding(
+    number: int, finding: Finding, line: Callable[..., None], most: int | None
+) -> None:
     style = _STYLE[finding.severity]
     if finding.confidence is Confidence.POSSIBLE:
         style = "bold"

@@ -11,9 +11,7 @@ from imctool.report.safe_text import safe_text, shorten
 _MOST_RECIPIENTS = 20
 
 
-def mail_lines(
-    document: dict[str, Any], width: int | None, *, everything: bool
-) -> Iterator[str]:
+def mail_lines(document: dict[str, Any], width: int | None, *, everything: bool) -> Iterator[str]:
     """Yield the lines of one ``imctool/message/1`` document, cut to ``width`` if it is set."""
 
     def cut(line: str) -> str:
@@ -35,7 +33,8 @@ def mail_lines(
         yield "Could not be read as it should"
         for defect in document["defects"]:
             place = defect["location"].get("offset")
-            yield cut(f"  {'offset ' + str(place) + ': ' if place is not None else ''}{defect['reason']}")
+            where = f"offset {place}: " if place is not None else ""
+            yield cut(f"  {where}{defect['reason']}")
 
 
 def _shown(part: dict[str, Any], name: str) -> Any:
@@ -65,7 +64,10 @@ def _envelope_lines(document: dict[str, Any], *, everything: bool) -> Iterator[s
         mark = " (zone assumed)" if envelope.get("assumed_zone") else ""
         yield f"Received    {envelope['time']}{mark}"
     limit = ", over the limit of 32766" if document["over_limit"] else ""
-    yield f"Recipients  {counts['envelope']} in the envelope, {counts['headers']} in the header{limit}"
+    yield (
+        f"Recipients  {counts['envelope']} in the envelope, {counts['headers']} in the "
+        f"header{limit}"
+    )
     recipients = envelope["recipients"]
     most = len(recipients) if everything else _MOST_RECIPIENTS
     for address in recipients[:most]:

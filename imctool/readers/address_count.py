@@ -1,0 +1,117 @@
+"""How many addresses a To, Cc or Bcc field holds, without parsing what they are."""
+
+from __future__ import annotations
+
+import re
+
+from imctool.readers.file_buffer import WINDOW, Buffer, release_pages
+
+# Outside of quotes, comments and brackets: a run of text with the address that may end it,
+# or one character that separates or opens something. Blanks between tokens match nothing.
+_TOKEN = re.compile(
+    rb"""([^\s,;:"(<\[\\][^,;:"(<\[\\]*+(?:<[^<>",;:()\[\\]*+>)?|<[^<>"\\]*+>|\\.)"""
+    rb"""|([,;:"(<\[])""",
+    re.DOTALL,
+)
+_MORE_THAN_COMMAS = re.compile(rb"""[;:("\[\\]|<[^>]*+(?:,|\Z)""")
+_INSIDE = {
+    b'"': re.compile(rb'\\.|(")', re.DOTALL),
+    b"(": re.compile(rb"\\.|([()])", re.DOTALL),
+    b"<": re.compile(rb'\\.|([>"])', re.DOTALL),
+    b"[": re.compile(rb"\\.|(\])", re.DOTALL),
+}
+_ENDS = {b'"': b'"', b"(": b")", b"<": b">", b"[": b"]"}
+
+
+class AddressCounter:
+    """Counts the addresses of one field, fed with its bytes in pieces of any size.
+
+    Commas and semicolons separate addresses, except inside quotes, comments, angle brackets and
+    domain literals; a group counts its members (RFC 822 section 6.1). What opens and does not
+    close takes the rest of the field with it.
+    """
+
+    __slots__ = ("_escaped", "_inside", "_pending", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._pending = False
+        self._inside: list[bytes] = []
+        self._escaped = False
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next bytes of the field."""
+        position = 0
+        if self._escaped:
+            self._escaped = False
+            position = 1
+        # A backslash that ends the piece hides the first byte of the next one.
+        trailing = len(piece) - len(piece.rstrip(b"\\"))
+        if trailing % 2 and trailing <= len(piece) - position:
+            self._escaped = True
+            piece = piece[:-1]
+        while position < len(piece):
+            advance = self._skip if self._inside else self._take
+            position = advance(piece, position)
+
+    def _take(self, piece: bytes, position: int) -> int:
+        """Count from ``position`` until something opens; return where to go on."""
+        count, pending = self.count, self._pending
+        end = len(piece)
+        for token in _TOKEN.finditer(piece, position):
+            if token.lastindex == 1:
+                if not pending:
+                    count += 1
+                    pending = True
+                continue
+            mark = token[2]
+            if mark == b"," or mark == b";":
+                pending = False
+            elif mark == b":":
+                # What stood before the colon was the name of a group, no address.
+                count -= pending
+                pending = False
+            else:
+                if mark != b"(" and not pending:
+                    count += 1
+                    pending = True
+                self._inside.append(mark)
+                end = token.end()
+                break
+        self.count, self._pending = count, pending
+        return end
+
+    def _skip(self, piece: bytes, position: int) -> int:
+        """Pass over what is quoted or bracketed; return where to go on."""
+        opened = self._inside[-1]
+        for token in _INSIDE[opened].finditer(piece, position):
+            if token.lastindex is None:
+                continue
+            if token[1] == _ENDS[opened]:
+                self._inside.pop()
+            elif opened == b"(":
+                # A deep nesting of comments costs one entry each, never a call.
+                self._inside.append(b"(")
+                continue
+            else:
+                self._inside.append(token[1])
+            if not self._inside or self._inside[-1] != opened:
+                return token.end()
+        return len(piece)
+
+
+def count_addresses(buffer: Buffer, start: int = 0, end: int | None = None) -> int:
+    """Return the number of addresses in the field body between two offsets of ``buffer``."""
+    stop = len(buffer) if end is None else end
+    if stop - start < WINDOW:
+        value = buffer[start:stop]
+        if not _MORE_THAN_COMMAS.search(value):
+            return len([1 for piece in value.split(b",") if piece and not piece.isspace()])
+    counter = AddressCounter()
+    while start < stop:
+        after = min(start + WINDOW, stop)
+        counter.feed(buffer[start:after])
+        if after - start == WINDOW:
+            release_pages(buffer, start, after)
+        start = after
+    return counter.count

@@ -1,0 +1,455 @@
+"""The part tree of a message, by offsets, no body decoded.
+
+One pass over the text: from a part's header the scan goes on to the next line that is a boundary
+of any multipart still open, so the time is linear in the size of the message, however deep. The
+body of a message that is no multipart is not looked at.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from imctool.model.mail import Part
+from imctool.readers.file_buffer import WINDOW, Buffer, find_in_windows
+from imctool.readers.header_fields import (
+    HeaderBlock,
+    field_key,
+    parse_parameters,
+    short_lines,
+    short_value,
+)
+
+DEPTH_LIMIT = 100
+PART_LIMIT = 10_000
+_SHORT_HEADER = 512
+DECODED_MESSAGE_LIMIT = 16 << 20
+
+STRUCTURE_FIELDS = frozenset({"content-type", "content-transfer-encoding", "content-disposition"})
+"""The fields that tell the structure of a part, in lower case."""
+
+NO_BLANK_LINE = "header ends at a line that is no field, without a blank line"
+_NOT_CLOSED = "multipart without its closing boundary line"
+_NO_BOUNDARY = "multipart without a boundary parameter"
+_TOO_DEEP = f"parts are nested deeper than {DEPTH_LIMIT}; the deeper ones are not read"
+_TOO_MANY_PARTS = f"more than {PART_LIMIT} parts; the rest are not read"
+_TOO_MANY_PARAMETERS = "header field with too many parameters; the rest are not read"
+_TOO_LARGE = "encoded message too large to be looked into"
+
+_CR_OR_LF_AND_HYPHENS = re.compile(rb"[\r\n]--")
+_LINE_BREAK = re.compile(rb"\r\n|\n|\r")
+_NOT_BASE64 = bytes(
+    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+)
+
+Notes = dict[str, int]
+"""What is wrong, each reason once, with the offset in the file where it was first met."""
+
+Structure = dict[str, str]
+"""The values of a part's STRUCTURE_FIELDS by lower-case name; of two of one name the first."""
+
+# A part is made before the end of its body is known, and its size put in when it is. Setting the
+# slots of the frozen class directly also takes half the time of calling it.
+_new_part = object.__new__
+_set_number = Part.__dict__["number"].__set__
+_set_content_type = Part.__dict__["content_type"].__set__
+_set_charset = Part.__dict__["charset"].__set__
+_set_encoding = Part.__dict__["encoding"].__set__
+_set_header_offset = Part.__dict__["header_offset"].__set__
+_set_offset = Part.__dict__["offset"].__set__
+_set_size = Part.__dict__["size"].__set__
+_set_embedded = Part.__dict__["embedded"].__set__
+_set_filename = Part.__dict__["filename"].__set__
+_set_encoded = Part.__dict__["encoded"].__set__
+
+
+class Declared(NamedTuple):
+    """What the header of a part declares; ``content_type`` is None where nothing does."""
+
+    content_type: str | None
+    charset: str | None
+    boundary: str | None
+    encoding: str
+    filename: str | None
+    too_many_parameters: bool = False
+
+
+def declared(structure: Structure) -> Declared:
+    """Return what the STRUCTURE_FIELDS of a header declare.
+
+    A Content-Type without a slash counts as text/plain (RFC 2045 section 5.2).
+    """
+    content_type, charset, boundary, filename, too_many = None, None, None, None, False
+    text = structure.get("content-type")
+    if text is not None:
+        content_type, parameters, too_many = parse_parameters(text)
+        if "/" not in content_type:
+            content_type = "text/plain"
+        charset = parameters.get("charset")
+        if charset is not None:
+            charset = charset.strip()
+        boundary = parameters.get("boundary")
+        filename = parameters.get("name")
+    encoding = structure.get("content-transfer-encoding", "")
+    if encoding:
+        encoding = parse_parameters(encoding).value
+    disposition = structure.get("content-disposition")
+    if disposition is not None:
+        filename = parse_parameters(disposition).parameters.get("filename", filename)
+    return Declared(content_type, charset, boundary, encoding, filename, too_many)
+
+
+@lru_cache(maxsize=256)
+def _declared_in(raw: bytes) -> Declared | None:
+    """Return what a short header declares, None if there is anything unusual about it.
+
+    The headers of text parts are the same in most mail, so that few are read twice.
+    """
+    lines = short_lines(raw)
+    if lines is None:
+        return None
+    structure: Structure = {}
+    for line in lines:
+        name, colon, rest = line.partition(":")
+        key = field_key(name)
+        if key is None or not colon:
+            return None
+        if key in STRUCTURE_FIELDS and key not in structure:
+            structure[key] = short_value(rest)
+    return declared(structure)
+
+
+class _Scope(NamedTuple):
+    """Where a part stands: whether it is the body of a message, its default type, its depth."""
+
+    is_body_of_message: bool
+    default_type: str
+    depth: int
+    embedded: int
+
+
+_WHOLE = _Scope(True, "text/plain", 0, 0)
+
+
+class _Multipart:
+    """A multipart whose closing boundary line has not been met."""
+
+    __slots__ = ("boundary", "children", "level", "part", "prefix", "scope")
+
+    def __init__(self, boundary: bytes, part: Part, level: int, prefix: str, scope: _Scope) -> None:
+        self.boundary = boundary
+        self.part = part
+        self.level = level  # how many parts were open, this one among them
+        self.prefix = prefix  # of the numbers of its children
+        self.scope = scope  # of its children
+        self.children = 0
+
+
+class _Hidden(NamedTuple):
+    """An embedded message whose bytes an encoding hides, in the part of that position."""
+
+    position: int
+    prefix: str
+    scope: _Scope
+
+
+_Delimiter = tuple[int, int, int, bool]
+"""A boundary line: where the body before ends, where the text goes on, whose it is, closing."""
+
+
+def read_parts(
+    buffer: Buffer,
+    start: int,
+    body: int,
+    end: int,
+    structure: Structure,
+    notes: Notes,
+    *,
+    bare_cr: bool = False,
+) -> tuple[Part, ...]:
+    """Return the parts of the message whose header has been read, in file order.
+
+    ``start``, ``body`` and ``end`` are the offsets of its header, its body and its end;
+    ``bare_cr`` says that a carriage return alone may end a line. What is wrong goes to ``notes``.
+    """
+    walk = _Walk(buffer, end, notes, PART_LIMIT, bare_cr=bare_cr, encoded=False)
+    walk.run(start, body, declared(structure), "", _WHOLE)
+    if walk.hidden:
+        _read_hidden(walk, notes)
+    return tuple(walk.parts)
+
+
+def _read_hidden(outer: _Walk, notes: Notes) -> None:
+    """Put the parts of the messages that an encoding hides after the parts they stand in."""
+    parts = outer.parts
+    waiting = [(outer.buffer, hidden, parts[hidden.position].offset) for hidden in outer.hidden]
+    while waiting:
+        # The last first, so that what is put in moves none of those still waiting.
+        buffer, hidden, file_offset = waiting.pop()
+        part = parts[hidden.position]
+        if part.size > DECODED_MESSAGE_LIMIT:
+            notes.setdefault(_TOO_LARGE, file_offset)
+            continue
+        decoded = _decode(buffer[part.offset : part.offset + part.size], part.encoding)
+        inner_notes: Notes = {}
+        limit = PART_LIMIT - len(parts)
+        walk = _Walk(decoded, len(decoded), inner_notes, limit, bare_cr=False, encoded=True)
+        walk.run(0, *walk.read_header(0), hidden.prefix, hidden.scope)
+        for reason in inner_notes:
+            notes.setdefault(reason, file_offset)
+        after = hidden.position + 1
+        parts[after:after] = walk.parts
+        waiting += [
+            (decoded, deeper._replace(position=deeper.position + after), file_offset)
+            for deeper in walk.hidden
+        ]
+
+
+def _decode(raw: bytes, encoding: str) -> bytes:
+    """Return the decoded bytes of a body; what is no base64 is passed over (RFC 2045, 6.8)."""
+    if encoding == "quoted-printable":
+        return binascii.a2b_qp(raw)
+    letters = raw.partition(b"=")[0].translate(None, _NOT_BASE64)
+    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
+    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+
+
+class _Walk:
+    """The walk over one message in one buffer; an explicit stack, no recursion."""
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        end: int,
+        notes: Notes,
+        part_limit: int,
+        *,
+        bare_cr: bool,
+        encoded: bool,
+    ) -> None:
+        self.buffer = buffer
+        self.parts: list[Part] = []
+        self.hidden: list[_Hidden] = []
+        self._end = end
+        self._notes = notes
+        self._part_limit = part_limit
+        self._bare_cr = bare_cr
+        self._encoded = encoded
+        self._open: list[Part] = []
+        self._frames: list[_Multipart] = []
+        self._owners: dict[bytes, int] = {}
+        self._longest = 0
+
+    def run(self, start: int, body: int, header: Declared, prefix: str, scope: _Scope) -> None:
+        """Walk the message whose header has been read; its parts' numbers begin with ``prefix``."""
+        if self._part_limit < 1:
+            self._notes.setdefault(_TOO_MANY_PARTS, start)
+            return
+        position = self._enter(start, body, header, prefix, scope)
+        frames = self._frames
+        while frames:
+            found = self._next_delimiter(position - 1)
+            if found is None:
+                break
+            body_end, position, owner, closing = found
+            if owner != len(frames) - 1:
+                self._leave_unclosed(owner + 1)
+            frame = frames[owner]
+            self._close(frame.level, body_end)
+            if closing:
+                self._leave_last()
+                continue
+            if len(self.parts) >= self._part_limit:
+                self._notes.setdefault(_TOO_MANY_PARTS, position)
+                frames.clear()
+                break
+            frame.children += 1
+            number = f"{frame.prefix}{frame.children}"
+            body, header = self.read_header(position)
+            position = self._enter(position, body, header, number, frame.scope)
+        self._leave_unclosed(0)
+        self._close(0, self._end)
+
+    def read_header(self, start: int) -> tuple[int, Declared]:
+        """Return where the body of the part begins and what its header declares.
+
+        A boundary line ends the header as a blank line does.
+        """
+        stop = self.buffer.find(b"\r\n\r\n", start, min(self._end, start + _SHORT_HEADER))
+        if stop >= 0:
+            short = _declared_in(self.buffer[start:stop])
+            if short is not None:
+                return stop + 4, short
+        structure: Structure = {}
+        block = HeaderBlock(self.buffer, start, self._end, self._is_delimiter)
+        for field in block.fields():
+            key = field[0].lower()
+            if key in STRUCTURE_FIELDS:
+                structure.setdefault(key, field[1])
+        if not block.blank_line:
+            self._notes.setdefault(NO_BLANK_LINE, block.body)
+        return block.body, declared(structure)
+
+    def _enter(self, start: int, body: int, header: Declared, number: str, scope: _Scope) -> int:
+        """Note a part, and the messages that begin with it; return where its text begins.
+
+        ``number`` is the part's own, or the prefix of numbers where it is the body of a message.
+        """
+        while True:
+            part, boundary = self._describe(start, body, header, number, scope)
+            self.parts.append(part)
+            self._open.append(part)
+            if boundary is not None:
+                prefix = number if scope.is_body_of_message else f"{number}."
+                self._push(boundary, part, prefix, scope)
+                return body
+            if part.content_type != "message/rfc822":
+                return body
+            if scope.depth >= DEPTH_LIMIT:
+                self._notes.setdefault(_TOO_DEEP, start)
+                return body
+            number = f"{part.number}."
+            scope = _Scope(True, "text/plain", scope.depth + 1, scope.embedded + 1)
+            if part.encoding in ("base64", "quoted-printable"):
+                self.hidden.append(_Hidden(len(self.parts) - 1, number, scope))
+                return body
+            if len(self.parts) >= self._part_limit:
+                self._notes.setdefault(_TOO_MANY_PARTS, body)
+                return body
+            start = body
+            body, header = self.read_header(start)
+
+    def _describe(
+        self, start: int, body: int, header: Declared, number: str, scope: _Scope
+    ) -> tuple[Part, bytes | None]:
+        """Return the part that a header describes, and its boundary where it has parts to read."""
+        kind, charset, declared_boundary, encoding, filename, too_many = header
+        boundary: bytes | None = None
+        if kind is None:
+            kind = scope.default_type
+        elif kind.startswith("multipart/"):
+            boundary = self._usable_boundary(declared_boundary, start, scope)
+        if too_many:
+            self._notes.setdefault(_TOO_MANY_PARAMETERS, start)
+        if scope.is_body_of_message:
+            number += "1" if boundary is None else "TEXT"
+        part: Part = _new_part(Part)
+        _set_number(part, number)
+        _set_content_type(part, kind)
+        _set_charset(part, charset)
+        _set_encoding(part, encoding)
+        _set_header_offset(part, start)
+        _set_offset(part, body)
+        _set_size(part, 0)
+        _set_embedded(part, scope.embedded)
+        _set_filename(part, filename)
+        _set_encoded(part, self._encoded)
+        return part, boundary
+
+    def _usable_boundary(self, declared: str | None, start: int, scope: _Scope) -> bytes | None:
+        if not declared:
+            self._notes.setdefault(_NO_BOUNDARY, start)
+            return None
+        if scope.depth >= DEPTH_LIMIT:
+            self._notes.setdefault(_TOO_DEEP, start)
+            return None
+        return declared.encode("latin-1", "replace")
+
+    def _push(self, boundary: bytes, part: Part, prefix: str, scope: _Scope) -> None:
+        kind = "message/rfc822" if part.content_type == "multipart/digest" else "text/plain"
+        children = _Scope(False, kind, scope.depth + 1, scope.embedded)
+        self._owners.setdefault(boundary, len(self._frames))
+        self._longest = max(self._longest, len(boundary))
+        self._frames.append(_Multipart(boundary, part, len(self._open), prefix, children))
+
+    def _close(self, level: int, end: int) -> None:
+        """End the bodies of the open parts but the outermost ``level`` of them."""
+        still_open = self._open
+        while len(still_open) > level:
+            part = still_open.pop()
+            size = end - part.offset
+            if size > 0:
+                _set_size(part, size)
+
+    def _leave_unclosed(self, count: int) -> None:
+        """Leave all but the outermost ``count`` multiparts, which have no closing line."""
+        while len(self._frames) > count:
+            frame = self._leave_last()
+            self._notes.setdefault(_NOT_CLOSED, frame.part.header_offset)
+
+    def _leave_last(self) -> _Multipart:
+        frame = self._frames.pop()
+        if self._owners.get(frame.boundary) == len(self._frames):
+            del self._owners[frame.boundary]
+        return frame
+
+    def _next_delimiter(self, position: int) -> _Delimiter | None:
+        """Return the next boundary line of an open multipart whose line break is at or after."""
+        buffer, end = self.buffer, self._end
+        position = max(position, 0)
+        single = len(self._owners) == 1
+        wanted = b"\n--" + next(iter(self._owners)) if single else b"\n--"
+        while True:
+            if self._bare_cr:
+                hit = _CR_OR_LF_AND_HYPHENS.search(buffer, position, end)
+                at = hit.start() if hit else -1
+            elif end - position <= WINDOW:
+                at = buffer.find(wanted, position, end)
+            else:
+                at = find_in_windows(buffer, wanted, position, end)
+            if at < 0:
+                return None
+            if single and not self._bare_cr:
+                # The plain case, without a look at the line: CRLF right after the boundary.
+                after = at + len(wanted)
+                tail = buffer[after : after + 4]
+                if after + 4 <= end and (tail == b"--\r\n" or tail[:2] == b"\r\n"):
+                    closing = tail[:1] == b"-"
+                    body_end = at - (buffer[at - 1 : at] == b"\r")
+                    return body_end, after + (4 if closing else 2), len(self._frames) - 1, closing
+            owner = self._owner(at + 1)
+            if owner is not None:
+                frame, closing, after = owner
+                is_crlf = buffer[max(at - 1, 0) : at + 1] == b"\r\n"
+                body_end = at - 1 if is_crlf else at
+                return body_end, after, frame, closing
+            position = at + 3
+
+    def _is_delimiter(self, offset: int) -> bool:
+        return bool(self._owners) and self._owner(offset) is not None
+
+    def _owner(self, offset: int) -> tuple[int, bool, int] | None:
+        """Return whose boundary the line is, whether it closes, and where the next line begins.
+
+        ``offset`` is that of a line beginning with two hyphens. A line that holds a boundary
+        followed by a blank and more text counts; one that merely begins with a boundary does not,
+        for boundaries are often made by adding to another.
+        """
+        first = offset + 2
+        line = self.buffer[first : min(first + self._longest + 4, self._end)]
+        line = line.partition(b"\n")[0].partition(b"\r")[0]
+        owners = self._owners
+        frame = owners.get(line)
+        closing = False
+        if frame is None and line.endswith(b"--"):
+            frame = owners.get(line[:-2])
+            closing = True
+        if frame is None and (b" " in line or b"\t" in line):
+            frame, closing = self._owner_before_blank(line)
+        if frame is None:
+            return None
+        end = _LINE_BREAK.search(self.buffer, first + len(line), self._end)
+        return frame, closing, end.end() if end else self._end
+
+    def _owner_before_blank(self, line: bytes) -> tuple[int | None, bool]:
+        for index in range(len(self._frames) - 1, -1, -1):
+            boundary = self._frames[index].boundary
+            if line.startswith(boundary) and self._owners[boundary] == index:
+                rest = line[len(boundary) :]
+                if rest[:1] in (b" ", b"\t"):
+                    return index, False
+                if rest[:2] == b"--" and rest[2:3] in (b" ", b"\t"):
+                    return index, True
+        return None, False

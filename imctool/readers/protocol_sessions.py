@@ -1,0 +1,411 @@
+"""The sessions of an SMTP protocol log: what each entry says in the conversation.
+
+``<<<`` is what the service received and ``>>>`` what it sent, in sessions of both directions; the
+connection line tells the direction (Q154505, Q262945, Q295725). At Maximum level each received
+packet stands as ``<<< IO: |`` and its bytes, often followed by the same lines parsed; the second
+of the two is passed over. Where arrows were lost (Q228725) an entry is read by what it says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from enum import Enum, auto
+
+from imctool.model.evidence import Defect, Location
+from imctool.model.smtp import Banner, Direction, LogSpan, Outcome, Reply, Transaction
+from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
+from imctool.readers.protocol_log_lines import Entry
+from imctool.readers.smtp_dialogue import (
+    Dialogue,
+    OpenTransaction,
+    is_command,
+    own_version,
+    parse_reply,
+)
+
+LogRecord = Transaction | Banner | LogSpan | Defect
+
+CONNECTION = re.compile(
+    rb"A connection (?:was accepted from (?P<client>[^\r\n]*)"
+    rb"|to (?P<server>\S+) was established\b[^\r\n]*)"
+)
+"""The first entry of a session (Q262945, Q245787)."""
+
+_PACKET = b"IO: |"
+_SUBJECT = b"Message subject:"
+_RESCHEDULING = b"Rescheduling delivery for later"
+
+
+class Continues(Enum):
+    """What lines without a timestamp go on with, outside a message text."""
+
+    NOTHING = auto()
+    PACKET = auto()
+    REPLY = auto()
+
+
+class Sessions:
+    """Takes the entries and lines of one log; leaves transactions with their texts in ``found``.
+
+    ``keep`` is how many bytes of a text are kept. ``commands_seen`` and ``texts_seen`` tell the
+    detail of the log.
+    """
+
+    def __init__(self, name: str, keep: int) -> None:
+        self.found: list[tuple[LogRecord, bytes | None]] = []
+        self.commands_seen = False
+        self.texts_seen = False
+        self._name = name
+        self._keep = keep
+        self._dialogue: Dialogue | None = None
+        self._text: LoggedText | None = None
+        self._arrows = False
+        self._open_reply: tuple[int, Entry] | None = None
+        self._held: tuple[bytes, Entry] | None = None
+        self._ends_shown = False
+        self._echo: deque[bytes] = deque()
+        self._continues = Continues.NOTHING
+        self._longest = 0
+        self._version: str | None = None
+
+    # What the reader of the lines must know
+
+    @property
+    def text(self) -> LoggedText | None:
+        """The text being collected, if any."""
+        return self._text
+
+    @property
+    def expects_text(self) -> bool:
+        """Whether received entries are message text now."""
+        dialogue = self._dialogue
+        return (
+            dialogue is not None
+            and dialogue.direction is Direction.INBOUND
+            and dialogue.expects_text
+        )
+
+    @property
+    def in_packet(self) -> bool:
+        """Whether the last entry is a packet of a message text."""
+        return self._text is not None and self._text.packets and self._text.is_open
+
+    @property
+    def carries_binary(self) -> bool:
+        """Whether the client sends what is no text, as after XEXCH50."""
+        return self._dialogue is not None and self._dialogue.binary
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the session in hand was neither ended by QUIT nor by the server."""
+        return self._dialogue is not None and self._dialogue.active and not self._dialogue.closed
+
+    def fits_dialogue(self, text: bytes) -> bool:
+        """Tell whether an entry of that text can follow within the packets of a message."""
+        if self._text is None or CONNECTION.match(text):
+            return True
+        line = text.rstrip(b"\r\n")
+        if line.startswith(b">>>"):
+            return self._text.ended or self._text.piece_at_limit
+        if line.startswith(b"<<<"):
+            payload = line[4:]
+            return payload.startswith(_PACKET) or self._text.echoes(payload) or self._text.ended
+        if self._arrows:
+            return False
+        return line.startswith(_PACKET) or (self._text.ended and parse_reply(line) is not None)
+
+    # Entries and the lines that follow them
+
+    def take(self, entry: Entry) -> None:
+        """Take one entry."""
+        self._end_entry(entry)
+        text = entry.text
+        if text.startswith((b"<<<", b">>>")):
+            self._arrows = self.commands_seen = True
+            payload = text[4:] if text[3:4] == b" " else text[3:]
+            mark = len(text) - len(payload)
+            if text.startswith(b">>>"):
+                self._sent(payload.rstrip(b"\r\n"), entry)
+            elif payload.startswith(_PACKET):
+                self._packet(payload[len(_PACKET) :], entry, mark + len(_PACKET))
+            else:
+                self._received(payload, entry, mark)
+        elif text.startswith(_PACKET):
+            self.commands_seen = True
+            self._packet(text[len(_PACKET) :], entry, len(_PACKET))
+        elif not self._connection(text):
+            self._unmarked(text, entry)
+        self._collect()
+
+    def continue_entry(self, line: bytes) -> None:
+        """Take a line without a timestamp: it belongs to the last entry."""
+        if self._text is not None and self._text.is_open:
+            self._text.more(line)
+        elif self._continues is Continues.PACKET:
+            self._continue_packet(line.rstrip(b"\r\n"))
+        elif self._continues is Continues.REPLY and self._open_reply is not None:
+            self._reply_line(line.rstrip(b"\r\n"), self._open_reply[1])
+        self._collect()
+
+    def continue_line(self, line: bytes) -> None:
+        """Take the rest of a line too long to come in one piece; only a message text keeps it."""
+        if self._text is not None and self._text.is_open:
+            self._text.more(line)
+
+    def cut_entry(self, line: bytes) -> None:
+        """Take the last bytes of a packet that the log cut: the next entry follows on its line."""
+        assert self._text is not None
+        self._text.more(line)
+        self._longest = max(self._longest, self._text.end(newline=False))
+
+    def end(self) -> None:
+        """End the log, and with it the last session."""
+        self._end_session()
+
+    def _end_entry(self, following: Entry) -> None:
+        if self._text is not None and self._text.is_open:
+            self._longest = max(self._longest, self._text.end())
+        joins = self._ends_shown and following.text.startswith((b"<<< IO: |", _PACKET))
+        if not joins:
+            self._flush_held()
+        self._continues = Continues.NOTHING
+
+    # What the service received
+
+    def _packet(self, payload: bytes, entry: Entry, mark: int) -> None:
+        self.texts_seen = True
+        if self.expects_text:
+            if self._text is None:
+                self._text = LoggedText(packets=True, keep=self._keep)
+            if not self._text.packets:
+                # Lines, one of which begins like a packet.
+                payload, mark = _PACKET + payload, mark - len(_PACKET)
+            self._text.begin(payload, stamp=entry.stamp, mark=mark)
+            return
+        content = payload.rstrip(b"\r\n")
+        if self._held is not None:
+            content, entry = self._held[0] + content, self._held[1]
+        self._held = (content, entry)
+        self._continues = Continues.PACKET
+
+    def _continue_packet(self, content: bytes) -> None:
+        """Take a further line of a packet outside a text; an empty one shows that it ended."""
+        assert self._held is not None
+        entry = self._held[1]
+        self._flush_held()
+        if content:
+            self._held = (content, entry)
+        else:
+            self._ends_shown = True
+            self._continues = Continues.NOTHING
+
+    def _flush_held(self) -> None:
+        """Take the last line of a packet as complete."""
+        if self._held is None:
+            return
+        line, entry = self._held
+        self._held = None
+        if line.strip():
+            self._received_line(line, entry)
+            self._echo.append(line)
+
+    def _received(self, payload: bytes, entry: Entry, mark: int) -> None:
+        if self.expects_text:
+            if self._text is None:
+                self._text = LoggedText(packets=False, keep=self._keep)
+            if not self._text.packets:
+                self._text.begin(payload, stamp=entry.stamp, mark=mark)
+            return
+        line = payload.rstrip(b"\r\n")
+        if not self._repeats(line):
+            self._received_line(line, entry)
+
+    def _repeats(self, line: bytes) -> bool:
+        """Tell whether the line repeats one that a packet brought before."""
+        if not self._echo:
+            return False
+        packet, reply = parse_reply(self._echo[0]), parse_reply(line)
+        if packet is not None and reply is not None:
+            same = packet[0] == reply[0]
+        else:
+            same = b" ".join(line.split()).startswith(b" ".join(self._echo[0].split()))
+        if same:
+            self._echo.popleft()
+        else:
+            self._echo.clear()
+        return same
+
+    def _received_line(self, line: bytes, entry: Entry) -> None:
+        inbound = is_command(line) or parse_reply(line) is None
+        dialogue = self._session(Direction.INBOUND if inbound else Direction.OUTBOUND)
+        if dialogue.direction is Direction.INBOUND:
+            self._finish_reply()
+            dialogue.command(line, entry.number, entry.time)
+        else:
+            self._reply_line(line, entry)
+
+    # What the service sent
+
+    def _sent(self, line: bytes, entry: Entry) -> None:
+        self._echo.clear()
+        is_reply = parse_reply(line) is not None
+        dialogue = self._session(Direction.INBOUND if is_reply else Direction.OUTBOUND)
+        if dialogue.direction is Direction.OUTBOUND:
+            self._finish_reply()
+            dialogue.command(line, entry.number, entry.time)
+        elif is_reply:
+            self._finish_text(entry)
+            self._reply_line(line, entry)
+
+    def _reply_line(self, line: bytes, entry: Entry) -> None:
+        parsed = parse_reply(line)
+        if parsed is None or self._dialogue is None:
+            return
+        if _RESCHEDULING in line:
+            self._reschedule(line, entry)
+            return
+        code, more, text = parsed
+        if code == 220 and self._dialogue.direction is Direction.INBOUND:
+            self._note_version(text, entry)
+        if self._open_reply is not None and self._open_reply[0] != code:
+            self._finish_reply()
+        first = self._open_reply[1] if self._open_reply is not None else entry
+        self._open_reply = (code, first)
+        if more:
+            self._continues = Continues.REPLY
+        else:
+            self._finish_reply(text)
+
+    def _finish_reply(self, text: str = "") -> None:
+        """Answer with the open reply; its last line may be missing from the log."""
+        if self._open_reply is not None and self._dialogue is not None:
+            code, entry = self._open_reply
+            self._open_reply = None
+            self._dialogue.reply(code, text, entry.number, entry.time)
+
+    def _note_version(self, greeting: str, entry: Entry) -> None:
+        version = own_version(greeting)
+        if version is not None and version != self._version:
+            self._version = version
+            place = Location(self._name, line=entry.number)
+            self.found.append((Banner(place, Direction.INBOUND, version), None))
+
+    # Entries without an arrow
+
+    def _unmarked(self, text: bytes, entry: Entry) -> None:
+        line = text.rstrip(b"\r\n")
+        if _RESCHEDULING in line:
+            self._reschedule(line, entry)
+            return
+        if self._arrows:
+            return
+        is_reply = parse_reply(line) is not None
+        collected = self._text
+        if self.expects_text and not (is_reply if collected is None else collected.ended):
+            self._received(text, entry, 0)
+            return
+        if not is_reply and not is_command(line):
+            return
+        self.commands_seen = True
+        dialogue = self._session(Direction.INBOUND)
+        if is_reply is (dialogue.direction is Direction.INBOUND):
+            self._sent(line, entry)
+        else:
+            self._received(text, entry, 0)
+
+    def _reschedule(self, line: bytes, entry: Entry) -> None:
+        """Take the line of mail put back for later: ``<error> Message subject: <subject>. ...``"""
+        end = line.index(_RESCHEDULING)
+        start = line.rfind(_SUBJECT, 0, end)
+        subject = _quoted_subject(line[start + len(_SUBJECT) : end]) if start >= 0 else ""
+        parsed = parse_reply(line[: start if start >= 0 else end].strip())
+        code, text = (parsed[0], parsed[2]) if parsed else (None, "")
+        dialogue = self._dialogue
+        peer = ""
+        if dialogue is not None and dialogue.direction is Direction.OUTBOUND:
+            peer = dialogue.peer
+            if dialogue.reschedule(code, text, subject, entry.number, entry.time):
+                return
+        alone = OpenTransaction(entry.number, entry.time, ended=entry.time, subject=subject)
+        place = Location(self._name, line=entry.number)
+        alone.settle(Outcome.DEFERRED, Reply(code, text, place) if code is not None else None)
+        self._emit(alone, Direction.OUTBOUND, peer)
+
+    # Sessions and texts
+
+    def _connection(self, text: bytes) -> bool:
+        found = CONNECTION.match(text)
+        if found is None:
+            return False
+        self._end_session()
+        inbound = found["client"] is not None
+        peer = (found["client"] if inbound else found["server"]).decode("latin-1").strip()
+        direction = Direction.INBOUND if inbound else Direction.OUTBOUND
+        self._dialogue = Dialogue(self._name, direction, peer.removesuffix("."))
+        self._arrows = False
+        return True
+
+    def _session(self, direction: Direction) -> Dialogue:
+        """Return the session; where the log begins in the middle of one, of that direction."""
+        if self._dialogue is None:
+            self._dialogue = Dialogue(self._name, direction, "")
+        return self._dialogue
+
+    def _end_session(self) -> None:
+        self._flush_held()
+        self._finish_text(None)
+        self._finish_reply()
+        self._echo.clear()
+        if self._dialogue is not None:
+            self._dialogue.end()
+            self._collect()
+
+    def _finish_text(self, answer: Entry | None) -> None:
+        """Rebuild the text, if one was logged, now that its reply stands or never comes."""
+        text, dialogue = self._text, self._dialogue
+        self._text = None
+        if text is None or dialogue is None:
+            return
+        if text.is_open:
+            self._longest = max(self._longest, text.end())
+        rebuilt = text.rebuild()
+        owner = dialogue.text_transaction
+        if owner is not None:
+            owner.text = rebuilt
+            owner.truncated = self._was_cut(text) or (answer is not None and not rebuilt.ended)
+            if rebuilt.assumed:
+                reason = "line ends where packets of the message text join are assumed"
+                self.found.append((Defect(Location(self._name, line=owner.line), reason), None))
+        self.texts_seen |= rebuilt.ended
+        if answer is not None:
+            for line in rebuilt.rest.split(b"\r\n"):
+                if line.strip():
+                    dialogue.command(line, answer.number, answer.time)
+
+    def _was_cut(self, text: LoggedText) -> bool:
+        """Tell whether the log of 4.0 cut the text: no 5.x build, and no entry is ever longer."""
+        if text.cut:
+            return True
+        newer = self._version is not None and not self._version.startswith("4.")
+        return text.at_limit and not newer and self._longest <= ENTRY_LIMIT
+
+    def _collect(self) -> None:
+        dialogue = self._dialogue
+        if dialogue is not None and dialogue.finished:
+            for transaction in dialogue.finished:
+                self._emit(transaction, dialogue.direction, dialogue.peer)
+            dialogue.finished.clear()
+
+    def _emit(self, transaction: OpenTransaction, direction: Direction, peer: str) -> None:
+        built = transaction.build(direction, peer, self._name)
+        self.found.append((built, transaction.text.data if transaction.text else None))
+
+
+def _quoted_subject(field: bytes) -> str:
+    """Return the subject without the doubled quotes and the full stop around it (Q228725)."""
+    subject = field.decode("latin-1").strip().removesuffix(".")
+    for quote in ('""', '"'):
+        if len(subject) >= 2 * len(quote) and subject.startswith(quote) and subject.endswith(quote):
+            return subject[len(quote) : -len(quote)]
+    return subject

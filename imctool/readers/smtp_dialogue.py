@@ -1,0 +1,354 @@
+"""The SMTP conversation of one session: commands matched with replies, as mail transactions."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, auto
+
+from imctool.model.evidence import Location
+from imctool.model.smtp import Direction, Outcome, Reply, Transaction
+from imctool.readers.logged_text import RebuiltText
+from imctool.readers.mime_skeleton import read_skeleton
+
+KEPT_ADDRESSES = 1000
+"""So many recipients of a transaction are kept by name; the counts go on."""
+
+
+class Command(Enum):
+    """What a reply answers; the text of a message is answered like a command."""
+
+    MAIL = auto()
+    RCPT = auto()
+    DATA = auto()
+    TEXT = auto()
+    RESET = auto()
+    QUIT = auto()
+    OTHER = auto()
+
+
+_COMMAND = re.compile(
+    rb"\s*(?:(?P<MAIL>(?:MAIL|SEND|SOML|SAML)\s+FROM\s*:?)|(?P<RCPT>RCPT\s+TO\s*:?)"
+    rb"|(?P<DATA>DATA)\s*$|(?P<RESET>(?:RSET|HELO|EHLO)\b)|(?P<QUIT>QUIT)\s*$)",
+    re.IGNORECASE,
+)
+_VERB = re.compile(
+    rb"\s*(?:HELO|EHLO|(?:MAIL|SEND|SOML|SAML)\s+FROM|RCPT\s+TO|DATA|RSET|QUIT|NOOP|VRFY|EXPN|HELP"
+    rb"|TURN|ETRN|AUTH|STARTTLS|XEXCH50)\b",
+    re.IGNORECASE,
+)
+_BRACKETED = re.compile(rb'\s*<((?:"(?:[^"\\]|\\.)*"|[^">])*)>')
+_BARE = re.compile(rb"\s*<?\s*([^\s>]*)")
+_ROUTE = re.compile(r"@[^:\s\"]*:")
+_REPLY = re.compile(rb"\s*(\d{3})(?:([ -])(.*))?$", re.DOTALL)
+_BANNER = re.compile(r"Internet Mail (?:Service|Connector)\b[^\d\n]{0,20}(\d+(?:\.\d+){2,3})")
+_OVER_LIMIT = re.compile(r"recipient[^\n]{0,40}limit|limit[^\n]{0,40}recipient|too many rec", re.I)
+
+
+def is_command(line: bytes) -> bool:
+    """Return whether the line begins with a verb of SMTP or of its extensions."""
+    return _VERB.match(line) is not None
+
+
+def parse_reply(line: bytes) -> tuple[int, bool, str] | None:
+    """Return code, whether further lines follow, and text of a reply line, or None."""
+    found = _REPLY.match(line)
+    if found is None:
+        return None
+    return int(found[1]), found[2] == b"-", (found[3] or b"").decode("latin-1").strip()
+
+
+def own_version(greeting: str) -> str | None:
+    """Return the build that a 220 greeting of the connector names (Q182821, Q194131), or None."""
+    found = _BANNER.search(greeting)
+    return found[1] if found else None
+
+
+def parse_path(argument: bytes) -> str:
+    """Return the address of a MAIL or RCPT argument; "" for the null sender.
+
+    Brackets, parameters and a source route (RFC 821 section 3.6) are left out.
+    """
+    found = _BRACKETED.match(argument) or _BARE.match(argument)
+    address = found[1].decode("latin-1").strip() if found else ""
+    route = _ROUTE.match(address)
+    return address[route.end() :] if route else address
+
+
+@dataclass(slots=True)
+class OpenTransaction:
+    """A transaction while its lines are read. ``awaiting`` counts its unanswered commands."""
+
+    line: int
+    started: datetime | None
+    originator: str | None = None
+    ended: datetime | None = None
+    accepted: list[str] = field(default_factory=list)
+    accepted_count: int = 0
+    refused: list[tuple[str, Reply]] = field(default_factory=list)
+    refused_count: int = 0
+    deferred_count: int = 0
+    over_limit_count: int = 0
+    last_refusal: Reply | None = None
+    outcome: Outcome | None = None
+    reply: Reply | None = None
+    text: RebuiltText | None = None
+    truncated: bool = False
+    subject: str | None = None
+    awaiting: int = 0
+
+    def settle(self, outcome: Outcome, reply: Reply | None) -> None:
+        """Set how it ended, unless that is known."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self.reply = reply
+
+    def build(self, direction: Direction, peer: str, name: str) -> Transaction:
+        """Return the transaction as the model has it.
+
+        Where nothing settled it, it is refused if no recipient was accepted and some were
+        refused (deferred if all of these got a 4xx), else incomplete.
+        """
+        outcome, reply = self.outcome, self.reply
+        if outcome is None:
+            outcome = Outcome.INCOMPLETE
+            if self.refused_count and not self.accepted_count:
+                outcome, reply = self._by_recipients(), self.last_refusal
+        return Transaction(
+            location=Location(name, line=self.line),
+            direction=direction,
+            outcome=outcome,
+            started=self.started,
+            ended=self.ended,
+            peer=peer,
+            originator=self.originator,
+            accepted=tuple(self.accepted),
+            accepted_count=self.accepted_count,
+            refused=tuple(self.refused),
+            refused_count=self.refused_count,
+            over_limit_count=self.over_limit_count,
+            reply=reply,
+            skeleton=read_skeleton(self.text.data, name=name) if self.text else None,
+            text_size=self.text.size if self.text else None,
+            truncated=self.truncated,
+            subject=self.subject,
+        )
+
+    def _by_recipients(self) -> Outcome:
+        all_later = self.deferred_count == self.refused_count
+        return Outcome.DEFERRED if all_later else Outcome.REFUSED
+
+    def answer_recipient(self, address: str, reply: Reply) -> None:
+        """Count the reply that one RCPT got."""
+        if reply.code < 300:
+            self.accepted_count += 1
+            if self.accepted_count <= KEPT_ADDRESSES:
+                self.accepted.append(address)
+        elif reply.code >= 400:
+            self.refused_count += 1
+            self.deferred_count += reply.code < 500
+            self.over_limit_count += reply.code == 452 and bool(_OVER_LIMIT.search(reply.text))
+            self.last_refusal = reply
+            if self.refused_count <= KEPT_ADDRESSES:
+                self.refused.append((address, reply))
+
+    def answer_data(self, reply: Reply) -> None:
+        """Take a refusal of DATA; what the recipients got says more if none was accepted."""
+        if self.refused_count and not self.accepted_count:
+            self.settle(self._by_recipients(), reply)
+        else:
+            self.settle(_outcome_of(reply.code), reply)
+
+
+def _outcome_of(code: int) -> Outcome:
+    if 200 <= code < 300:
+        return Outcome.ACCEPTED
+    if 400 <= code < 500:
+        return Outcome.DEFERRED
+    return Outcome.REFUSED if code >= 500 else Outcome.INCOMPLETE
+
+
+class Dialogue:
+    """One session. Feed it commands and replies in their order; take ``finished`` away.
+
+    Replies answer commands in order, as with pipelining (RFC 2920). A reply that says what it
+    answers (354, 221, the wording of the Internet Mail Service) passes over commands whose reply
+    is missing. A transaction is finished when the next one begins or the session ends, so that a
+    line about its rescheduling still reaches it.
+    """
+
+    def __init__(self, name: str, direction: Direction, peer: str) -> None:
+        self.direction = direction
+        self.peer = peer
+        self.finished: list[OpenTransaction] = []
+        self.active = False
+        self.closed = False
+        self.binary = False
+        self._name = name
+        self._transactions: deque[OpenTransaction] = deque()
+        self._current: OpenTransaction | None = None
+        self._pending: deque[tuple[Command, OpenTransaction | None, str]] = deque()
+        self._waiting = dict.fromkeys(Command, 0)
+        self._seen_mail = False
+        self._replied = False
+
+    @property
+    def expects_text(self) -> bool:
+        """Whether a 354 was given and the reply after the text was not."""
+        return bool(self._pending) and self._pending[0][0] is Command.TEXT
+
+    @property
+    def text_transaction(self) -> OpenTransaction | None:
+        """The transaction whose text is awaited or sent."""
+        return self._pending[0][1] if self.expects_text else None
+
+    def command(self, line: bytes, number: int, time: datetime | None) -> None:
+        """Take one command line of the client."""
+        found = _COMMAND.match(line)
+        kind = Command[found.lastgroup] if found and found.lastgroup else Command.OTHER
+        self.active = True
+        if self.binary and kind is Command.OTHER:
+            return
+        if self.direction is Direction.OUTBOUND and self.expects_text and kind is Command.OTHER:
+            return
+        address = parse_path(line[found.end() :]) if found else ""
+        if kind is Command.MAIL:
+            self._begin(number, time, address)
+        elif kind is Command.RESET:
+            self._current = None
+        elif kind is Command.QUIT:
+            self.closed = True
+        elif kind in {Command.RCPT, Command.DATA} and self._current is None:
+            if self._seen_mail:
+                kind = Command.OTHER
+            else:
+                self._begin(number, time, None)
+        owner = self._current if kind in {Command.MAIL, Command.RCPT, Command.DATA} else None
+        self._pending.append((kind, owner, address))
+        self._waiting[kind] += 1
+        if owner is not None:
+            owner.awaiting += 1
+            owner.ended = time or owner.ended
+
+    def reply(self, code: int, text: str, number: int, time: datetime | None) -> None:
+        """Take one reply of the server, multi-line replies once."""
+        greeting = code == 220 and not self._replied
+        self._replied = self.active = True
+        self.binary = False
+        self.closed |= code in {221, 421, 521}
+        if greeting:
+            return
+        reply = Reply(code, text, Location(self._name, line=number))
+        if code == 421:
+            self._break_off(reply, time)
+            return
+        self._pass_over(code, text)
+        if not self._pending:
+            return
+        kind, owner, address = self._pop()
+        if owner is not None:
+            owner.ended = time or owner.ended
+            self._answer(kind, owner, address, reply)
+        elif kind is Command.OTHER and code == 354:
+            self.binary = True
+        self._release()
+
+    def reschedule(
+        self, code: int | None, text: str, subject: str, number: int, time: datetime | None
+    ) -> bool:
+        """Take the line that mail was put back for a later attempt (Q146669, Q228725).
+
+        Returns False where no transaction of this session can be meant.
+        """
+        self.closed = True
+        owner = self._transactions[-1] if self._transactions else None
+        if owner is None or owner.outcome is Outcome.ACCEPTED or owner.subject is not None:
+            return False
+        if code is not None:
+            owner.reply = Reply(code, text, Location(self._name, line=number))
+        elif owner.outcome is None:
+            owner.reply = owner.last_refusal
+        owner.outcome = Outcome.DEFERRED
+        owner.subject = subject
+        owner.ended = time or owner.ended
+        self._forget_pending()
+        self._current = None
+        return True
+
+    def end(self) -> None:
+        """End the session: all its transactions are finished."""
+        self.finished.extend(self._transactions)
+        self._transactions.clear()
+        self._forget_pending()
+        self._current = None
+
+    def _begin(self, number: int, time: datetime | None, originator: str | None) -> None:
+        self._seen_mail |= originator is not None
+        self._current = OpenTransaction(number, time, originator)
+        self._transactions.append(self._current)
+        self._release()
+
+    def _answer(self, kind: Command, owner: OpenTransaction, address: str, reply: Reply) -> None:
+        if kind is Command.RCPT:
+            owner.answer_recipient(address, reply)
+        elif kind is Command.TEXT:
+            owner.settle(_outcome_of(reply.code), reply)
+            if self._current is owner:
+                self._current = None
+        elif kind is Command.DATA and reply.code == 354:
+            self._pending.appendleft((Command.TEXT, owner, ""))
+            self._waiting[Command.TEXT] += 1
+            owner.awaiting += 1
+        elif kind is Command.DATA and reply.code < 400:
+            # Not accepted: nothing says that the text was taken.
+            owner.settle(Outcome.INCOMPLETE, reply)
+        elif kind is Command.DATA:
+            owner.answer_data(reply)
+        elif reply.code >= 400:
+            owner.settle(_outcome_of(reply.code), reply)
+
+    def _break_off(self, reply: Reply, time: datetime | None) -> None:
+        """Take a 421: the server closes the connection, whatever it answers."""
+        if self._transactions:
+            owner = self._transactions[-1]
+            if owner.outcome is None:
+                owner.ended = time or owner.ended
+            owner.settle(Outcome.DEFERRED, reply)
+        self._forget_pending()
+
+    def _pass_over(self, code: int, text: str) -> None:
+        meant = _meant(code, text)
+        if meant is None or not self._waiting[meant] or self.expects_text:
+            return
+        while self._pending[0][0] is not meant:
+            self._pop()
+
+    def _pop(self) -> tuple[Command, OpenTransaction | None, str]:
+        entry = self._pending.popleft()
+        self._waiting[entry[0]] -= 1
+        if entry[1] is not None:
+            entry[1].awaiting -= 1
+        return entry
+
+    def _forget_pending(self) -> None:
+        while self._pending:
+            self._pop()
+
+    def _release(self) -> None:
+        while len(self._transactions) > 1 and not self._transactions[0].awaiting:
+            self.finished.append(self._transactions.popleft())
+
+
+def _meant(code: int, text: str) -> Command | None:
+    """Return which command a reply says that it answers (Q262945, Q295725), or None."""
+    if code == 354:
+        return Command.DATA
+    if code == 221:
+        return Command.QUIT
+    if code == 250 and text.startswith("OK - Recipient"):
+        return Command.RCPT
+    if code == 250 and text.startswith("OK - mail from"):
+        return Command.MAIL
+    return None
