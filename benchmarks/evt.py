@@ -1,6 +1,6 @@
 """Reading a binary event log: 100,000 records of the connector, against libevt in the same run.
 
-Usage: python benchmarks/evt.py [RECORDS]
+Usage: python benchmarks/evt.py [RECORDS], with imctool installed or PYTHONPATH=.
 """
 
 from __future__ import annotations

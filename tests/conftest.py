@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from repository import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+from imctool.causes.diagnosis import diagnose
+from imctool.causes.findings import Tool
+from imctool.model.diagnosis import Diagnosis
+from imctool.readers.collection import collect
+
+sys.path.insert(0, str(REPOSITORY / "fixtures"))
+
+from generator.scenario import read_scenario  # noqa: E402
+from generator.story import story_files  # noqa: E402
 
 
 def samples_folder() -> Path | None:
@@ -24,3 +35,28 @@ def samples() -> Path:
     if folder is None:
         pytest.skip("no samples: set IMCTOOL_SAMPLES to their folder")
     return folder
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Callable[[str], Path]:
+    """A function that writes a story's evidence anew, to be changed, and returns its folder."""
+
+    def write(name: str) -> Path:
+        scenario = read_scenario(REPOSITORY / f"fixtures/scenarios/{name}.toml")
+        for path, data in story_files(scenario).items():
+            target = tmp_path / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        return tmp_path / "evidence"
+
+    return write
+
+
+@pytest.fixture
+def diagnosed() -> Callable[[Path], Diagnosis]:
+    """A function that diagnoses a folder."""
+
+    def run(folder: Path) -> Diagnosis:
+        return diagnose(collect([folder]), Tool(frozenset({"show"}), (str(folder),)))
+
+    return run

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import REPOSITORY
+from repository import REPOSITORY
 from jsonschema import Draft202012Validator
 
 from imctool.cli.main import program

@@ -51,6 +51,16 @@ def _fate(case: Case, message: Message | None, value: list[str]) -> Held | None:
     return () if message is not None and message.fate in value else None
 
 
+def _observed(case: Case, message: Message | None, value: bool) -> Held | None:
+    """All that was seen of the message, as evidence: for causes told by what is not there."""
+    if message is None:
+        return None
+    return tuple(
+        Evidence(seen.location, seen.time, seen.text, seen.assumed_zone)
+        for seen in message.observations
+    )
+
+
 def _direction(case: Case, message: Message | None, value: str) -> Held | None:
     return () if message is not None and message.direction == value else None
 
@@ -324,6 +334,7 @@ _CONDITIONS: dict[str, Callable[[Case, Message | None, Any], Held | None]] = {
     "any_of": _any_of,
     "fate": _fate,
     "direction": _direction,
+    "observed": _observed,
     "folder": _folder,
     "event": _event,
     "beside": _beside,

@@ -6,7 +6,7 @@ import importlib
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -24,6 +24,10 @@ COMMANDS = {
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
+class ReaderGoneError(Exception):
+    """Whoever read our output has closed it."""
+
+
 class CommandGroup(click.Group):
     """The commands of the contract, each imported when it is run and not before."""
 
@@ -37,6 +41,12 @@ class CommandGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"imctool.cli.{cmd_name}.command is no command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error  # Click would turn it into status 1
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -70,8 +80,8 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         click.echo("imctool: interrupted", err=True)
         status = exit_status.SIGNAL + signal.SIGINT
-    except BrokenPipeError:
-        # The reader of our output has gone: end as a tool killed by the pipe would, silently.
+    except (ReaderGoneError, BrokenPipeError):
+        # End as a tool that the pipe's signal killed would, silently.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = exit_status.SIGNAL + getattr(signal, "SIGPIPE", 13)
     except OSError as error:

@@ -21,7 +21,7 @@ Condition = dict[str, Any]
 
 CONDITIONS = frozenset(
     {
-        "fate", "direction", "folder", "event", "beside", "data", "recipients_above",
+        "fate", "direction", "observed", "folder", "event", "beside", "data", "recipients_above",
         "registry", "refused_over_limit", "embedded_charset", "embedded_charset_before",
         "has_text", "version", "version_unknown", "header", "declares_charset", "setting_fits",
         "suspected_loss", "site_event", "none_of", "any_of",

@@ -72,7 +72,7 @@ def map_evidence(collection: Collection, clock: ServerClock) -> EvidenceMap:
     ]
     return EvidenceMap(
         tracking=_merged(span for one in tracking for span in _tracking_span(one)),
-        event_logs=_merged(span for one in events for span in _plain_span(one, clock)),
+        event_logs=_merged(span for one in events for span in _event_span(one, clock)),
         folders=frozenset(collection.folders | present),
         connector_tracked=any(record.by_connector for record in collection.tracking),
         holes=tuple(holes),
@@ -99,10 +99,14 @@ def _tracking_span(coverage: Coverage) -> Iterable[tuple[datetime, datetime]]:
         yield day, max(last, day + _DAY - timedelta(microseconds=1))
 
 
-def _plain_span(coverage: Coverage, clock: ServerClock) -> Iterable[tuple[datetime, datetime]]:
+def _event_span(coverage: Coverage, clock: ServerClock) -> Iterable[tuple[datetime, datetime]]:
+    """Yield the span of an event log: to a day past its last event (inferred).
+
+    A server writes some event every day, so a log whose last one is older was copied then.
+    """
     first, last = clock.utc(coverage.span.first), clock.utc(coverage.span.last)
     if first is not None and last is not None:
-        yield first, last
+        yield first - timedelta(hours=1), last + _DAY
 
 
 def _merged(

@@ -15,9 +15,17 @@ from imctool.model.tracking import TrackingRecord, parse_mts_id
 from imctool.readers.received import own_received
 
 
+NON_DELIVERY = frozenset({1017, 1007, 34})
+"""Tracking events by which a report was generated (Q173364, Q174078)."""
+
+
 @dataclass(slots=True, eq=False)
 class Draft:
-    """All records joined so far; ``key`` is its total order among drafts of the same time."""
+    """All records joined so far; ``key`` tells drafts apart.
+
+    ``report_of`` is the MTS-ID of the message that a report speaks of; ``reports`` are the
+    drafts of the reports on this message.
+    """
 
     key: str
     direction: Direction
@@ -27,6 +35,8 @@ class Draft:
     tracking: list[TrackingRecord] = field(default_factory=list)
     transactions: list[Transaction] = field(default_factory=list)
     bad_folder: bool = False
+    report_of: str | None = None
+    reports: list[Draft] = field(default_factory=list)
 
     @property
     def message_id(self) -> str | None:
@@ -118,6 +128,16 @@ class Draft:
             return []
         utc = clock.utc(minute)
         return [utc + timedelta(seconds=30)] if utc is not None else []
+
+    @property
+    def returned(self) -> bool:
+        """Whether a report of non-delivery was made: its recipients' status is not all 0."""
+        records = [one for report in (self, *self.reports) for one in report.tracking]
+        return any(
+            one.event in NON_DELIVERY
+            and (not one.recipients or any(status.strip() != "0" for _, status in one.recipients))
+            for one in records
+        )
 
     def tracked(self, *events: int) -> bool:
         """Return whether the tracking log has one of those events of it."""

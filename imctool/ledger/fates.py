@@ -26,7 +26,7 @@ local delivery (Q174078).
 """
 
 DELIVERED_OUTBOUND = (1011, 1016, 1003, 1006)
-RETURNED_OUTBOUND = (1017, 1007, 34)
+DELETED = (50, 51, 52)
 ARCHIVED_BY = frozenset({4117})
 HELD_BY = frozenset({4120, 4131, 4182})
 RECEIVED_INBOUND = (1012,)
@@ -78,6 +78,8 @@ def _inbound(draft: Draft, around: Surroundings) -> Verdict:
         if delivered and known and max(delivered) > max(known):
             return Fate.DELIVERED, ()
         return Fate.ARCHIVED, ()
+    if draft.returned:
+        return Fate.RETURNED, ()
     if delivered:
         return Fate.DELIVERED, ()
     if _named_by(draft, HELD_BY):
@@ -159,6 +161,10 @@ def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ..
     if draft.direction is Direction.OUTBOUND:
         if InputKind.SPOOL_OUT not in around.evidence.folders:
             wanting.append(coverage.OUT_FOLDER)
+        if not around.evidence.logged(moment, assumed=assumed):
+            wanting.append(coverage.EVENT_LOG)
+        if id(draft) in around.rivals:
+            wanting.append(coverage.TWIN)
         return tuple(wanting)
     if InputKind.SPOOL_IN not in around.evidence.folders:
         wanting.append(coverage.IN_FOLDER)
@@ -174,7 +180,7 @@ def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ..
 def _outbound(draft: Draft, around: Surroundings) -> Verdict:
     folders = _folder_kinds(draft)
     outcomes = {one.outcome for one in draft.transactions}
-    if draft.tracked(*RETURNED_OUTBOUND):
+    if draft.returned:
         return Fate.RETURNED, ()
     if InputKind.SPOOL_OUT in folders:
         if outcomes & {Outcome.DEFERRED, Outcome.INCOMPLETE}:
@@ -190,14 +196,14 @@ def _outbound(draft: Draft, around: Surroundings) -> Verdict:
         return Fate.QUEUED, ()
     if Outcome.INCOMPLETE in outcomes:
         return Fate.INCOMPLETE, ()
-    if draft.files or draft.events or not draft.tracked(*HANDED_OUTBOUND):
+    if not draft.tracked(*HANDED_OUTBOUND):
         return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
+    if draft.files or draft.events or draft.tracked(*DELETED):
+        return Fate.UNKNOWN, ()
     moment = _moment(draft, around)
     if moment is None:
         return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
     wanting = _gaps(draft, moment, around)
-    if id(draft) in around.rivals:
-        wanting = (*wanting, coverage.TWIN)
     return (Fate.UNKNOWN, wanting) if wanting else (Fate.LOST, ())
 
 

@@ -95,6 +95,9 @@ class _Joiner:
         else:
             draft = self.identified(group[0].message_id, _tracked_direction(group))
         draft.tracking.extend(sorted(group, key=lambda one: (one.time, one.location)))
+        subjects = [one.subject_id for one in group if one.subject_id.strip()]
+        if subjects:
+            draft.report_of = subjects[0]
 
     def add_event(self, event: Event) -> None:
         name = event.spool_name
@@ -139,6 +142,27 @@ def join_records(collection: Collection) -> list[Draft]:
         joiner.add_event(event)
     joiner.add_tracking(collection.tracking, _servers(collection))
     return joiner.drafts
+
+
+def fold_reports(drafts: list[Draft]) -> list[Draft]:
+    """Return the drafts with each report put under the message that it reports.
+
+    A report on a message that the evidence does not show stays on its own.
+    """
+    by_name = {one.spool_name: one for one in drafts if one.spool_name is not None}
+    by_mts_id = {normalised_mts_id(one.mts_id): one for one in drafts if one.mts_id}
+    kept = []
+    for draft in drafts:
+        subject = None
+        if draft.report_of is not None:
+            parsed = parse_mts_id(draft.report_of)
+            named = by_name.get(parsed.spool_name) if parsed is not None else None
+            subject = named or by_mts_id.get(normalised_mts_id(draft.report_of))
+        if subject is None or subject is draft:
+            kept.append(draft)
+        else:
+            subject.reports.append(draft)
+    return kept
 
 
 def _servers(collection: Collection) -> frozenset[str]:

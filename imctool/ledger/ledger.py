@@ -9,8 +9,8 @@ from datetime import datetime, timedelta, tzinfo
 from imctool.ledger.clock import ServerClock, derive_clock
 from imctool.ledger.coverage import EvidenceMap, map_evidence
 from imctool.ledger.draft import Draft
-from imctool.ledger.fates import Surroundings, decide_fate
-from imctool.ledger.joining import join_records
+from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
+from imctool.ledger.joining import fold_reports, join_records
 from imctool.ledger.observations import observe
 from imctool.ledger.sessions import clock_pairs, join_transactions
 from imctool.model.diagnosis import Server
@@ -50,8 +50,8 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     for draft in lone:
         if any(id(one) in rivals for one in draft.transactions):
             rivals.add(id(draft))
-    drafts.extend(lone)
-    _mark_bad_folder(collection.events, drafts, clock)
+    drafts = fold_reports([*drafts, *lone])
+    rivals |= _mark_bad_folder(collection.events, drafts, clock)
     restarts = tuple(_restarts(collection.events, clock))
     evidence = map_evidence(collection, clock)
     around = Surroundings(
@@ -168,13 +168,15 @@ _BESIDE = timedelta(seconds=60)
 _SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
 
 
-def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: ServerClock) -> None:
+def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: ServerClock) -> set[int]:
     """Find the messages that went to the store's BAD folder: each 4116 that is about one.
 
     4116 is about a message where the content engine failed beside it, and not where the store
     session itself was lost or never came about. The tracked outbound message that was handed
-    over last before it, and never left, is that message if there is just one.
+    over last before it, and never left, is that message if there is just one. Returned are the
+    ids of the drafts of which one may be it, where several could.
     """
+    rivals: set[int] = set()
     engine = [e for e in events if e.is_store and e.event_id in _CONTENT_ENGINE]
     lost = [e for e in events if e.is_connector and e.event_id in _SESSION_LOST]
     used: set[int] = set()
@@ -185,12 +187,16 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
         if partner is None or _nearest(event, lost, clock) is not None:
             continue
         used.add(id(partner))
-        draft = _handed_over(event, drafts, clock)
-        if draft is None:
+        waiting = _handed_over(event, drafts, clock)
+        if len(waiting) == 1:
+            draft = waiting[0]
+        else:
+            rivals.update(id(one) for one in waiting)
             draft = Draft(f"event {event.location}", Direction.OUTBOUND)
             drafts.append(draft)
         draft.bad_folder = True
         draft.events.extend((event, partner))
+    return rivals
 
 
 def _nearest(event: Event, others: Sequence[Event], clock: ServerClock) -> Event | None:
@@ -202,24 +208,22 @@ def _nearest(event: Event, others: Sequence[Event], clock: ServerClock) -> Event
     return min(near, key=lambda pair: (pair[0], pair[1].location))[1] if near else None
 
 
-def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> Draft | None:
+def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> list[Draft]:
+    """Return the outbound messages that were handed to the connector just before, and stayed."""
     moment = clock.utc(event.time)
     if moment is None:
-        return None
-    waiting = [
+        return []
+    earliest, latest = moment - timedelta(minutes=10), moment
+    if clock.assumed(event.time):
+        earliest, latest = moment - timedelta(hours=14), moment + timedelta(hours=14)
+    return [
         draft
         for draft in drafts
         if draft.direction is Direction.OUTBOUND
-        and draft.tracking
-        and not draft.files
-        and not draft.transactions
-        and not draft.bad_folder
-        and not draft.tracked(1011, 1003, 1016, 1006, 1017, 1007, 34)
-        and any(
-            timedelta(0) <= moment - one.time <= timedelta(minutes=10) for one in draft.tracking
-        )
+        and not (draft.files or draft.transactions or draft.reports or draft.bad_folder)
+        and not draft.tracked(*DELIVERED_OUTBOUND)
+        and any(earliest <= one.time <= latest for one in draft.tracking)
     ]
-    return waiting[0] if len(waiting) == 1 else None
 
 
 def _restarts(events: Iterable[Event], clock: ServerClock) -> list[datetime]:
@@ -244,7 +248,7 @@ def _server(collection: Collection, clock: ServerClock) -> Server:
     versions: set[str] = {one.version for one in collection.banners}
     for _, file in collection.spool_files:
         received = own_received(file.skeleton, file.spool_name)
-        if received is None or received.spool_name != file.spool_name:
+        if received is None or received.spool_name not in {file.spool_name, None}:
             continue
         if received.host:
             names[received.host] = names.get(received.host, 0) + 1
@@ -254,14 +258,28 @@ def _server(collection: Collection, clock: ServerClock) -> Server:
         if event.is_connector and event.computer:
             names[event.computer] = names.get(event.computer, 0) + 1
     name = min(names, key=lambda one: (-names[one], one)) if names else None
+    inferred = not versions and _tracks_as_4_0(collection)
+    if inferred:
+        versions.add("4.0")
     return Server(
         name=name,
         versions=tuple(sorted(versions, key=_build)),
+        version_inferred=inferred,
         time_zone=clock.describe(),
         time_zone_source=clock.source,
         character_sets=tuple(collection.character_sets),
         code_pages=installed_code_pages(collection),
     )
+
+
+def _tracks_as_4_0(collection: Collection) -> bool:
+    """Whether the connector's tracking records are those of 4.0 alone (inferred).
+
+    5.0 and 5.5 write 1010 to 1018 for all that passes the service (Q173364); 4.0 knows only
+    the gateway transfers 1003 to 1007 (Q174078).
+    """
+    events = {record.event for record in collection.tracking if record.by_connector}
+    return bool(events & {1003, 1004}) and not events & set(range(1010, 1019))
 
 
 def _build(version: str) -> tuple[tuple[int, ...], str]:

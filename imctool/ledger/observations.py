@@ -96,6 +96,8 @@ def _observations(draft: Draft, clock: ServerClock) -> Iterator[Observation]:
         yield _of_record(record)
     for transaction in draft.transactions:
         yield _of_transaction(transaction, clock)
+    for report in draft.reports:
+        yield from _observations(report, clock)
 
 
 _FOLDERS = {

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft, comparable, comparable_set
+from imctool.model.evidence import InputKind
 from imctool.model.smtp import Direction, Outcome, Transaction
 
 _BEFORE = timedelta(minutes=15)
@@ -27,7 +28,8 @@ def join_transactions(
 ) -> list[Transaction]:
     """Give each transaction to the draft it speaks of; return those that fit none.
 
-    A draft takes one inbound transaction; only accepted ones can have made a spool file.
+    A draft takes one transaction. An inbound one that broke off can only be that of a file in
+    Work, where a message lies while it is being received.
     """
     left: list[Transaction] = []
     for direction in Direction:
@@ -35,7 +37,8 @@ def join_transactions(
         candidates = [
             one
             for one in wanted
-            if direction is Direction.OUTBOUND or one.outcome is Outcome.ACCEPTED
+            if direction is Direction.OUTBOUND
+            or one.outcome in {Outcome.ACCEPTED, Outcome.INCOMPLETE}
         ]
         joined = _join(candidates, [one for one in drafts if one.direction is direction], clock)
         left.extend(one for one in wanted if id(one) not in joined)
@@ -142,6 +145,9 @@ def _likeness(transaction: Transaction, draft: Draft) -> int | None:
     known = draft.message_id
     if logged and known and logged.strip() != known:
         return None
+    if transaction.outcome is Outcome.INCOMPLETE and transaction.direction is Direction.INBOUND:
+        if {kind for kind, _ in draft.files} != {InputKind.SPOOL_WORK}:
+            return None
     alike = 0
     sender, other = comparable(transaction.originator), comparable(draft.originator)
     if sender is not None and other is not None:

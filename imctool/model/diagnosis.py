@@ -43,10 +43,14 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server as the evidence shows it. ``code_pages`` is None where no export tells them."""
+    """The server as the evidence shows it. ``code_pages`` is None where no export tells them.
+
+    ``version_inferred`` says that no build was named and the version follows from its logs.
+    """
 
     name: str | None = None
     versions: tuple[str, ...] = ()
+    version_inferred: bool = False
     time_zone: str | None = None
     time_zone_source: str = ""
     character_sets: tuple[CharacterSets, ...] = ()

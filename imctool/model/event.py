@@ -93,7 +93,7 @@ _NAME = r"([0-9A-DF-HJ-NP-TV-Z]{8})"
 _NAME_IN_TEXT = re.compile(
     rf"spool\s+file\s+[\"'<]?{_NAME}\b"
     rf"|archive\s+filename\s+is\s+['\"]?{_NAME}\b"
-    rf"|temporary\s+file\s+\"?(?:[A-Z]:)?[^\s\"]*?\\?{_NAME}\b"
+    rf"|temporary\s+file\s+\"?(?:[^\s\"]*\\)?{_NAME}\b"
     rf"|imcdata\\(?:in|out|work)\\(?:archive\\)?{_NAME}\b"
     rf"|The\s+message\s+that\s+caused\s+this\s+was\s+{_NAME}\b",
     re.IGNORECASE,

@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     rb"""|([,;:"(<\[])""",
     re.DOTALL,
 )
-_MORE_THAN_COMMAS = re.compile(rb"""[;:("\[\\]|<[^>]*+(?:,|\Z)""")
+_MORE_THAN_COMMAS = re.compile(rb"""[;:("\[\\]|<[^<>,]*+(?!>)""")
 _INSIDE = {
     b'"': re.compile(rb'\\.|(")', re.DOTALL),
     b"(": re.compile(rb"\\.|([()])", re.DOTALL),
@@ -42,12 +42,15 @@ class AddressCounter:
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the field."""
         position = 0
-        if self._escaped:
+        if self._escaped and piece:
             self._escaped = False
             position = 1
+            if not self._inside and not self._pending:
+                self.count += 1
+                self._pending = True
         # A backslash that ends the piece hides the first byte of the next one.
-        trailing = len(piece) - len(piece.rstrip(b"\\"))
-        if trailing % 2 and trailing <= len(piece) - position:
+        rest = piece[position:]
+        if (len(rest) - len(rest.rstrip(b"\\"))) % 2:
             self._escaped = True
             piece = piece[:-1]
         while position < len(piece):

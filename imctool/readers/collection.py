@@ -169,7 +169,6 @@ def _add_spool_file(collection: Collection, file: EvidenceFile, mail: SpoolFile 
         return
     collection.spool_files.append((file.kind, mail))
     collection.defects.extend(mail.defects)
-    collection.defects.extend(mail.skeleton.defects)
 
 
 def _spool_inputs(files: Sequence[tuple[InputKind, SpoolFile]]) -> Iterator[Input]:

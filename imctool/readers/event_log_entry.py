@@ -103,7 +103,7 @@ def parse_groups(
     """Yield what ``parse`` makes of each group: an entry, or a defect for the reason it gives.
 
     What a group could not keep is a defect too, and so are lines before the first event,
-    unless ``prose`` says that the form is one that articles print.
+    unless ``prose`` says that other text may stand there: an article's, a tool's own heading.
     """
     for group in grouped(lines, is_start):
         here = Location(name, line=group.line)

@@ -71,7 +71,7 @@ def parse_psloglist(lines: Iterable[Line], name: str, form: str) -> Iterator[Par
     if form == "psloglist":
         return parse_groups(_with_logs(lines), name, _BLOCK.match, _parse_block)
     parse = partial(_parse_line, delimiter=_DELIMITERS[form])
-    return parse_groups(lines, name, _LINE_STARTS[form].match, parse)
+    return parse_groups(lines, name, _LINE_STARTS[form].match, parse, prose=True)
 
 
 def _with_logs(lines: Iterable[Line]) -> Iterator[Line]:

@@ -18,7 +18,8 @@ size and offset of the SID, size and offset of the data."""
 FIXED_LENGTH = 56
 SHORTEST = FIXED_LENGTH + 4
 _NUMBER = struct.Struct("<I")
-_REMEMBERED = 10_000
+_REMEMBERED, _LONG = 10_000, 1024
+"""How many texts are remembered, and the most bytes of one that is."""
 
 _TYPES = {
     0: "Success",
@@ -85,11 +86,15 @@ class RecordDecoder:
         end = len(raw) - 4
         faults: list[str] = []
 
-        user = self._sid(raw[user_at : min(user_at + user_size, end)], faults) if user_size else ""
+        user = ""
+        if user_size:
+            sid = raw[user_at : min(user_at + user_size, end)] if user_at >= FIXED_LENGTH else b""
+            user = self._users.get(sid) or self._sid(sid, faults)
         data = b""
         if data_size:
-            data = raw[data_at : min(data_at + data_size, end)]
-            if len(data) != data_size or data_at < FIXED_LENGTH:
+            if data_at >= FIXED_LENGTH:
+                data = raw[data_at : min(data_at + data_size, end)]
+            if len(data) != data_size:
                 faults.append(f"data section of {data_size} bytes runs out of the record")
         strings: list[str] = []
         if string_count:
@@ -131,21 +136,19 @@ class RecordDecoder:
             faults.append("source or computer name runs out of the record")
             return texts[0] if len(texts) == 2 else "", ""
         known = texts[0], texts[1]
-        if len(self._names) < _REMEMBERED:
+        if len(raw) <= _LONG and len(self._names) < _REMEMBERED:
             self._names[raw] = known
         return known
 
     def _sid(self, raw: bytes, faults: list[str]) -> str:
         """Return a binary SID as ``S-1-...`` ([MS-DTYP] section 2.4.2), "" if it is not whole."""
-        known = self._users.get(raw)
-        if known is None:
-            if len(raw) < 8 or len(raw) < 8 + 4 * raw[1]:
-                faults.append("SID runs out of the record")
-                return ""
-            authority = int.from_bytes(raw[2:8])
-            parts = struct.unpack_from(f"<{raw[1]}I", raw, 8)
-            shown = hex(authority) if authority >> 32 else str(authority)
-            known = "-".join(("S", str(raw[0]), shown, *map(str, parts)))
-            if len(self._users) < _REMEMBERED:
-                self._users[raw] = known
-        return known
+        if len(raw) < 8 or len(raw) < 8 + 4 * raw[1]:
+            faults.append("SID runs out of the record")
+            return ""
+        authority = int.from_bytes(raw[2:8], "big")
+        parts = struct.unpack_from(f"<{raw[1]}I", raw, 8)
+        shown = hex(authority) if authority >> 32 else str(authority)
+        user = "-".join(("S", str(raw[0]), shown, *map(str, parts)))
+        if len(raw) <= _LONG and len(self._users) < _REMEMBERED:
+            self._users[raw] = user
+        return user

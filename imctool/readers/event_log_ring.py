@@ -81,9 +81,12 @@ class Ring:
 
     def _enter(self, window: int) -> None:
         """Give back the pages of the window that reading has left."""
-        end = min((self._window + 1) * WINDOW, self.size)
-        release_pages(self.buffer, self._window * WINDOW, end)
+        self._release(min((self._window + 1) * WINDOW, self.size))
         self._window = window
+
+    def _release(self, end: int) -> None:
+        """Give back the pages read before ``end``: the system may map 2 MB for one touched."""
+        release_pages(self.buffer, max(end - 3 * WINDOW, 0), end)
 
     def find(self, wanted: bytes, start: int, end: int) -> int:
         """Return where ``wanted`` first stands between two offsets, or -1."""
@@ -91,7 +94,7 @@ class Ring:
             found = self.buffer.find(wanted, start, start + WINDOW)
             if found >= 0:
                 return found
-            release_pages(self.buffer, start, start + WINDOW)
+            self._release(start + WINDOW)
             start += WINDOW - len(wanted) + 1
         return self.buffer.find(wanted, start, end)
 

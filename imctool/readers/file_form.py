@@ -25,6 +25,7 @@ _MAIL_FIELDS = re.compile(
 _PICKUP = re.compile(rb"x-(?:sender|receiver):", re.IGNORECASE)
 _MBOX = re.compile(rb"(?:\xef\xbb\xbf)?>?From [^\r\n]*\r?\n")
 _SETTINGS = re.compile(r"\s*\[Header\].*?\[Domain\]", re.IGNORECASE | re.DOTALL)
+_ARTICLE = "The information in this article applies to"
 _REGISTRY = re.compile(r"\s*(?:REGEDIT4|Windows Registry Editor Version|Key Name:\s)", re.I)
 
 
@@ -65,6 +66,8 @@ def form_of(head: bytes, name: str) -> tuple[Form, str]:
 
 def _text_form(head: bytes) -> tuple[Form, str]:
     text = decode_text(head)
+    if _ARTICLE in text:
+        return Form.UNKNOWN, "a Knowledge Base article, no evidence of this server"
     if _REGISTRY.match(text):
         return Form.REGISTRY_TEXT, ""
     if _SETTINGS.match(text):

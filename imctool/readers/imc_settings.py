@@ -36,13 +36,16 @@ def read_imc_settings(file: EvidenceFile) -> Iterator[CharacterSets | Defect]:
 def parse_imc_settings(lines: Iterable[Line], name: str) -> Iterator[CharacterSets | Defect]:
     """Yield the Character Sets of each E-Mail Domain, ``Default`` among them, in file order.
 
-    Character sets are given as they stand, whether or not such a set is known. Lines of other
-    sections are passed over; a domain's line that lacks fields is a Defect, and is read as far
-    as its two character sets reach.
+    Character sets are given as they stand, whether or not such a set is known. Lines that
+    belong to another value than DomainInformation are passed over. A domain's line that lacks
+    fields is a Defect, and is read if its two character sets are there.
     """
+    of_domains = True
     for number, line in lines:
         text = line.strip()
-        if not text.startswith("+"):
+        if text and not text.startswith("+"):
+            of_domains = text.lower().startswith("domaininformation=")
+        if not text.startswith("+") or not of_domains:
             continue
         location = Location(name, line=number)
         fields = [field.strip() for field in text[1:].split(",")]

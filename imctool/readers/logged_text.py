@@ -43,13 +43,14 @@ class LoggedText:
     __slots__ = (
         "_before",
         "_buffer",
-        "_echoed",
+        "_dot",
         "_inner_ends",
         "_joints",
         "_keep",
         "_limits",
         "_piece",
         "_pieces",
+        "_repeated",
         "_size",
         "_tail",
         "at_limit",
@@ -71,7 +72,8 @@ class LoggedText:
         self._before = (-1, -1)
         self._limits: set[int] = set()
         self._inner_ends = False
-        self._echoed = 0
+        self._repeated = 0
+        self._dot = False
 
     @property
     def is_open(self) -> bool:
@@ -110,10 +112,10 @@ class LoggedText:
             self._tail = self._tail[: len(self._tail) - end]
             if self._size < len(self._buffer):
                 del self._buffer[self._size :]
-            self._echoed = min(self._echoed, self._size)
         length = self._size - self._piece
         self.at_limit |= length in self._limits
         self.cut |= not newline
+        self._dot |= not self.packets and length == 1 and self._tail.endswith(b".")
         self._piece = -1
         self._pieces += 1
         if self._size <= self._keep:
@@ -129,27 +131,34 @@ class LoggedText:
 
     @property
     def ended(self) -> bool:
-        """Whether the text so far ends with the line of the final dot."""
+        """Whether the line of the final dot seems to be there; only rebuild() is sure."""
         tail, end = _without_end(self._tail) if self.is_open else (self._tail, 0)
-        size = self._size - end
-        if tail.endswith((b"\r\n.\r\n", b"\r\n.")):
+        if self._dot or tail.endswith((b"\r\n.\r\n", b"\r\n.")):
             return True
-        if size <= 3 and tail in {b".", b".\r\n"}:
+        if self._size - end <= 3 and tail in {b".", b".\r\n"}:
             return True
-        return self.is_open and tail.endswith(b".") and size - self._piece == 1
+        return self.is_open and tail.endswith(b".") and self._size - end - self._piece == 1
 
-    def echoes(self, line: bytes) -> bool:
-        """Tell whether a line entry repeats the next line of the packets, and go past it."""
-        if self._echoed >= self._keep:
-            return True
+    def is_next(self, line: bytes) -> bool:
+        """Tell whether a line entry repeats the line of the packets after the last one repeated."""
+        return self._end_of_repeated(line) >= 0
+
+    def pass_over(self, line: bytes) -> None:
+        """Note that a line entry repeated the next line of the packets."""
+        self._repeated = max(self._repeated, self._end_of_repeated(line))
+
+    def _end_of_repeated(self, line: bytes) -> int:
+        start = self._repeated
+        if start >= self._keep:
+            return start
         for form in (line, b"." + line):
-            stop = self._echoed + len(form)
-            if self._buffer.startswith(form, self._echoed) and self._buffer.startswith(
-                b"\r\n", stop
-            ):
-                self._echoed = stop + 2
-                return True
-        return False
+            stop = start + len(form)
+            if self._buffer.startswith(form, start):
+                if self._buffer.startswith(b"\r\n", stop):
+                    return stop + 2
+                if stop == len(self._buffer):
+                    return stop
+        return -1
 
     def rebuild(self) -> RebuiltText:
         """Join the pieces, find the final dot, and undo the dot-stuffing."""
@@ -179,6 +188,7 @@ class LoggedText:
         return b"".join(piece + b"\r\n" for piece in pieces)
 
     def _add(self, line: bytes) -> None:
+        self._dot |= line == b".\r\n" and (not self._size or self._tail.endswith(b"\r\n"))
         self._size += len(line)
         self._tail = line[-8:] if len(line) >= 8 else (self._tail + line)[-8:]
         room = self._keep - len(self._buffer)

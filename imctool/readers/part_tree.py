@@ -389,8 +389,11 @@ class _Walk:
         """Return the next boundary line of an open multipart whose line break is at or after."""
         buffer, end = self.buffer, self._end
         position = max(position, 0)
+        wanted = b"\n--"
         single = len(self._owners) == 1
-        wanted = b"\n--" + next(iter(self._owners)) if single else b"\n--"
+        if single:
+            boundary, only_frame = next(iter(self._owners.items()))
+            wanted += boundary
         while True:
             if self._bare_cr:
                 hit = _CR_OR_LF_AND_HYPHENS.search(buffer, position, end)
@@ -408,7 +411,7 @@ class _Walk:
                 if after + 4 <= end and (tail == b"--\r\n" or tail[:2] == b"\r\n"):
                     closing = tail[:1] == b"-"
                     body_end = at - (buffer[at - 1 : at] == b"\r")
-                    return body_end, after + (4 if closing else 2), len(self._frames) - 1, closing
+                    return body_end, after + (4 if closing else 2), only_frame, closing
             owner = self._owner(at + 1)
             if owner is not None:
                 frame, closing, after = owner

@@ -34,6 +34,7 @@ from imctool.readers.protocol_log_lines import (
     stamp_form,
 )
 from imctool.readers.protocol_sessions import CONNECTION, LogRecord, Sessions
+from imctool.readers.text_file import decode_text
 
 __all__ = [
     "iterate_transactions",
@@ -96,7 +97,7 @@ def read_protocol_log(
     """
     try:
         with file.path.open("rb") as stream:
-            head = stream.read(SNIFFED).decode("latin-1")
+            head = decode_text(stream.read(SNIFFED))
             if sniff_network_monitor(head) and not sniff_protocol_log(head):
                 yield from parse_network_monitor(byte_lines(stream), file.name)
             else:
@@ -164,6 +165,7 @@ class _LogReader:
         self._foreign_line = 0
         self._form = b""
         self._date = b""
+        self._same = b""
         self._indent = b""
         self._converted = False
         self._entries = 0
@@ -178,7 +180,7 @@ class _LogReader:
         goes_on = not self._line_ended
         self._line_ended = line.endswith(b"\n")
         self._number += not goes_on
-        if line[:1] == b"\0" and not self._sessions.in_packet:
+        if line[:1] == b"\0" and not self._sessions.in_text:
             self._note_junk()
             line = line.lstrip(b"\0")
             goes_on = False
@@ -255,7 +257,7 @@ class _LogReader:
 
     def _take_continuation(self, line: bytes) -> None:
         text = self._sessions.text
-        if text is not None and text.is_open:
+        if text is not None and self._sessions.in_text:
             for position in text.cuts_in(line):
                 if self._begins_entry(line, position):
                     self._sessions.cut_entry(line[:position])
@@ -267,7 +269,7 @@ class _LogReader:
 
     def _take(self, entry: Entry) -> None:
         self._entries += 1
-        if entry.time is not None:
+        if entry.time is not None and entry.time is not self._newest:
             self._newest = entry.time
             self._first = min(self._first or entry.time, entry.time)
             self._last = max(self._last or entry.time, entry.time)
@@ -286,10 +288,13 @@ class _LogReader:
 
     def _entry(self, line: bytes) -> Entry | None:
         """Return the entry that begins with this line, or None."""
-        if not self._stamped:
+        if not self._stamped and not self._becomes_stamped(line):
             if BARE_ENTRY.match(line) is None or not self._sessions.fits_dialogue(line):
                 return None
             return Entry(self._number, None, line, 0)
+        if self._same and line.startswith(self._same) and not self._sessions.in_packet:
+            end = len(self._same)
+            return Entry(self._number, self._newest, line[end:], end)
         stamp = STAMP.match(line) if line[:1].isdigit() else None
         if stamp is None:
             return None
@@ -305,7 +310,18 @@ class _LogReader:
             self._defect(f"impossible date or time: {shown}", self._number)
         self._impossible = when is None
         self._date = date
+        self._same = stamp[0] if when is not None else b""
         return entry
+
+    def _becomes_stamped(self, line: bytes) -> bool:
+        """Take a log for a stamped one after all: what looked like its first entry was none."""
+        if self._sessions.in_packet or not self._begins_entry(line, 0):
+            return False
+        self._stamped = True
+        stamp = STAMP.match(line)
+        assert stamp is not None
+        self._form = stamp_form(stamp[1], stamp[2])
+        return True
 
     def _fits_packet(self, entry: Entry) -> bool:
         """Tell whether what looks like an entry among the packets of a text can be one."""

@@ -77,6 +77,8 @@ def log_date_order(lines: Iterable[bytes]) -> DateOrder:
     form = None
     last = b""
     for line in lines:
+        if last and line.startswith(last):
+            continue
         found = STAMP.match(line.lstrip()) if line[:1].isspace() else STAMP.match(line)
         if found is None or found[1] == last:
             continue

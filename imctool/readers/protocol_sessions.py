@@ -87,6 +87,11 @@ class Sessions:
         )
 
     @property
+    def in_text(self) -> bool:
+        """Whether the last entry is message text, so that a line without a timestamp is, too."""
+        return self._text is not None and self._text.is_open
+
+    @property
     def in_packet(self) -> bool:
         """Whether the last entry is a packet of a message text."""
         return self._text is not None and self._text.packets and self._text.is_open
@@ -110,7 +115,7 @@ class Sessions:
             return self._text.ended or self._text.piece_at_limit
         if line.startswith(b"<<<"):
             payload = line[4:]
-            return payload.startswith(_PACKET) or self._text.echoes(payload) or self._text.ended
+            return payload.startswith(_PACKET) or self._text.is_next(payload) or self._text.ended
         if self._arrows:
             return False
         return line.startswith(_PACKET) or (self._text.ended and parse_reply(line) is not None)
@@ -214,7 +219,9 @@ class Sessions:
         if self.expects_text:
             if self._text is None:
                 self._text = LoggedText(packets=False, keep=self._keep)
-            if not self._text.packets:
+            if self._text.packets:
+                self._text.pass_over(payload.rstrip(b"\r\n"))
+            else:
                 self._text.begin(payload, stamp=entry.stamp, mark=mark)
             return
         line = payload.rstrip(b"\r\n")
@@ -249,29 +256,32 @@ class Sessions:
 
     def _sent(self, line: bytes, entry: Entry) -> None:
         self._echo.clear()
-        is_reply = parse_reply(line) is not None
-        dialogue = self._session(Direction.INBOUND if is_reply else Direction.OUTBOUND)
+        parsed = parse_reply(line)
+        dialogue = self._session(Direction.OUTBOUND if parsed is None else Direction.INBOUND)
         if dialogue.direction is Direction.OUTBOUND:
             self._finish_reply()
             dialogue.command(line, entry.number, entry.time)
-        elif is_reply:
+        elif parsed is not None:
             self._finish_text(entry)
-            self._reply_line(line, entry)
+            self._reply(parsed, line, entry)
 
     def _reply_line(self, line: bytes, entry: Entry) -> None:
         parsed = parse_reply(line)
-        if parsed is None or self._dialogue is None:
-            return
+        if parsed is not None:
+            self._reply(parsed, line, entry)
+
+    def _reply(self, parsed: tuple[int, bool, str], line: bytes, entry: Entry) -> None:
+        """Take one line of a reply; a reply of several lines counts as one."""
         if _RESCHEDULING in line:
             self._reschedule(line, entry)
             return
         code, more, text = parsed
-        if code == 220 and self._dialogue.direction is Direction.INBOUND:
+        if code == 220 and self._session(Direction.INBOUND).direction is Direction.INBOUND:
             self._note_version(text, entry)
         if self._open_reply is not None and self._open_reply[0] != code:
             self._finish_reply()
-        first = self._open_reply[1] if self._open_reply is not None else entry
-        self._open_reply = (code, first)
+        if self._open_reply is None:
+            self._open_reply = (code, entry)
         if more:
             self._continues = Continues.REPLY
         else:

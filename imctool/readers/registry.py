@@ -26,7 +26,7 @@ _VALUE = re.compile(rf'(?:@|"(?P<name>{_QUOTED})")\s*=\s*(?P<data>.*)', re.DOTAL
 _TEXT = re.compile(rf'"(?P<text>{_QUOTED})"\s*(?:;.*)?', re.DOTALL)
 _DWORD = re.compile(r"dword:([0-9a-f]{1,8})\s*(?:;.*)?", re.IGNORECASE)
 _HEX = re.compile(r"hex(?:\(([0-9a-f]{1,8})\))?:(.*)", re.IGNORECASE | re.DOTALL)
-_BYTES = re.compile(r"(?:[0-9a-fA-F]{1,2},)*(?:[0-9a-fA-F]{1,2})?")
+_BYTES = re.compile(r"(?:[0-9a-fA-F]{1,2}(?:,[0-9a-fA-F]{1,2})*)?")
 _ESCAPE = re.compile(r'\\(["\\])')
 
 _NEXT_ITEM = re.compile(rf"\[|{_NAME}")

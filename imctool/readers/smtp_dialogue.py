@@ -6,7 +6,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum, auto
+from enum import IntEnum
 
 from imctool.model.evidence import Location
 from imctool.model.smtp import Direction, Outcome, Reply, Transaction
@@ -17,16 +17,16 @@ KEPT_ADDRESSES = 1000
 """So many recipients of a transaction are kept by name; the counts go on."""
 
 
-class Command(Enum):
+class Command(IntEnum):
     """What a reply answers; the text of a message is answered like a command."""
 
-    MAIL = auto()
-    RCPT = auto()
-    DATA = auto()
-    TEXT = auto()
-    RESET = auto()
-    QUIT = auto()
-    OTHER = auto()
+    MAIL = 0
+    RCPT = 1
+    DATA = 2
+    TEXT = 3
+    RESET = 4
+    QUIT = 5
+    OTHER = 6
 
 
 _COMMAND = re.compile(
@@ -34,6 +34,7 @@ _COMMAND = re.compile(
     rb"|(?P<DATA>DATA)\s*$|(?P<RESET>(?:RSET|HELO|EHLO)\b)|(?P<QUIT>QUIT)\s*$)",
     re.IGNORECASE,
 )
+_KINDS = dict(Command.__members__)
 _VERB = re.compile(
     rb"\s*(?:HELO|EHLO|(?:MAIL|SEND|SOML|SAML)\s+FROM|RCPT\s+TO|DATA|RSET|QUIT|NOOP|VRFY|EXPN|HELP"
     rb"|TURN|ETRN|AUTH|STARTTLS|XEXCH50)\b",
@@ -140,19 +141,20 @@ class OpenTransaction:
         all_later = self.deferred_count == self.refused_count
         return Outcome.DEFERRED if all_later else Outcome.REFUSED
 
-    def answer_recipient(self, address: str, reply: Reply) -> None:
-        """Count the reply that one RCPT got."""
-        if reply.code < 300:
-            self.accepted_count += 1
-            if self.accepted_count <= KEPT_ADDRESSES:
-                self.accepted.append(address)
-        elif reply.code >= 400:
-            self.refused_count += 1
-            self.deferred_count += reply.code < 500
-            self.over_limit_count += reply.code == 452 and bool(_OVER_LIMIT.search(reply.text))
-            self.last_refusal = reply
-            if self.refused_count <= KEPT_ADDRESSES:
-                self.refused.append((address, reply))
+    def accept(self, address: str) -> None:
+        """Count a recipient that was taken."""
+        self.accepted_count += 1
+        if self.accepted_count <= KEPT_ADDRESSES:
+            self.accepted.append(address)
+
+    def refuse(self, address: str, reply: Reply) -> None:
+        """Count a recipient that was not taken, for now or for good."""
+        self.refused_count += 1
+        self.deferred_count += reply.code < 500
+        self.over_limit_count += reply.code == 452 and bool(_OVER_LIMIT.search(reply.text))
+        self.last_refusal = reply
+        if self.refused_count <= KEPT_ADDRESSES:
+            self.refused.append((address, reply))
 
     def answer_data(self, reply: Reply) -> None:
         """Take a refusal of DATA; what the recipients got says more if none was accepted."""
@@ -190,7 +192,7 @@ class Dialogue:
         self._transactions: deque[OpenTransaction] = deque()
         self._current: OpenTransaction | None = None
         self._pending: deque[tuple[Command, OpenTransaction | None, str]] = deque()
-        self._waiting = dict.fromkeys(Command, 0)
+        self._waiting = [0] * len(Command)
         self._seen_mail = False
         self._replied = False
 
@@ -207,25 +209,26 @@ class Dialogue:
     def command(self, line: bytes, number: int, time: datetime | None) -> None:
         """Take one command line of the client."""
         found = _COMMAND.match(line)
-        kind = Command[found.lastgroup] if found and found.lastgroup else Command.OTHER
+        kind = _KINDS[found.lastgroup or "OTHER"] if found is not None else Command.OTHER
         self.active = True
-        if self.binary and kind is Command.OTHER:
-            return
-        if self.direction is Direction.OUTBOUND and self.expects_text and kind is Command.OTHER:
-            return
-        address = parse_path(line[found.end() :]) if found else ""
+        address = ""
+        if kind is Command.OTHER:
+            if self.binary or (self.direction is Direction.OUTBOUND and self.expects_text):
+                return
+        elif kind <= Command.RCPT and found is not None:
+            address = parse_path(line[found.end() :])
         if kind is Command.MAIL:
             self._begin(number, time, address)
         elif kind is Command.RESET:
             self._current = None
         elif kind is Command.QUIT:
             self.closed = True
-        elif kind in {Command.RCPT, Command.DATA} and self._current is None:
+        elif kind <= Command.DATA and self._current is None:
             if self._seen_mail:
                 kind = Command.OTHER
             else:
                 self._begin(number, time, None)
-        owner = self._current if kind in {Command.MAIL, Command.RCPT, Command.DATA} else None
+        owner = self._current if kind <= Command.DATA else None
         self._pending.append((kind, owner, address))
         self._waiting[kind] += 1
         if owner is not None:
@@ -238,19 +241,23 @@ class Dialogue:
         self._replied = self.active = True
         self.binary = False
         self.closed |= code in {221, 421, 521}
-        if greeting:
+        if greeting or (code == 354 and self.expects_text):
             return
-        reply = Reply(code, text, Location(self._name, line=number))
         if code == 421:
-            self._break_off(reply, time)
+            self._break_off(Reply(code, text, Location(self._name, line=number)), time)
             return
         self._pass_over(code, text)
-        if not self._pending:
+        unasked = code == 221 and not self._waiting[Command.QUIT]
+        if unasked or not self._pending:
             return
         kind, owner, address = self._pop()
         if owner is not None:
             owner.ended = time or owner.ended
-            self._answer(kind, owner, address, reply)
+            if kind is Command.RCPT and code < 300:
+                owner.accept(address)
+            else:
+                reply = Reply(code, text, Location(self._name, line=number))
+                self._answer(kind, owner, address, reply)
         elif kind is Command.OTHER and code == 354:
             self.binary = True
         self._release()
@@ -292,7 +299,8 @@ class Dialogue:
 
     def _answer(self, kind: Command, owner: OpenTransaction, address: str, reply: Reply) -> None:
         if kind is Command.RCPT:
-            owner.answer_recipient(address, reply)
+            if reply.code >= 400:
+                owner.refuse(address, reply)
         elif kind is Command.TEXT:
             owner.settle(_outcome_of(reply.code), reply)
             if self._current is owner:

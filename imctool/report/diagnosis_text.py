@@ -11,13 +11,16 @@ from imctool.model.evidence import Defect
 from imctool.model.finding import Confidence, Evidence, Finding, Severity
 from imctool.model.message import Fate, Message
 from imctool.report.documents import count_fates, shown_messages
-from imctool.report.safe_text import safe_text
+from imctool.report.safe_text import safe_text, shorten
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _MOST = 12
 """How many evidence lines, messages and defects a text report lists; JSON lists all."""
+
+_TOLD = 160
+"""How much of an evidence line's text a report quotes; JSON has it whole."""
 
 _STYLE = {
     Severity.ERROR: "bold red",
@@ -30,13 +33,23 @@ def print_diagnosis(
     diagnosis: Diagnosis, console: Console, *, every_message: bool, verbose: bool
 ) -> None:
     """Print the diagnosis; every text of the evidence passes the one safe gate."""
-    from rich.padding import Padding
+    from textwrap import wrap
+
     from rich.text import Text
 
     most = None if verbose else _MOST
 
     def line(text: str = "", style: str = "", indent: int = 0) -> None:
-        console.print(Padding(Text(safe_text(text), style), (0, 0, 0, indent)), soft_wrap=False)
+        margin = " " * indent
+        hanging = margin + "  " * (indent > 0)
+        for part in wrap(
+            safe_text(text),
+            max(console.width, 20),
+            initial_indent=margin,
+            subsequent_indent=hanging,
+            break_on_hyphens=False,
+        ) or [""]:
+            console.print(Text(part, style), soft_wrap=True)
 
     for text in _overview(diagnosis):
         line(text)
@@ -67,6 +80,8 @@ def print_diagnosis(
 def _overview(diagnosis: Diagnosis) -> Iterator[str]:
     server = diagnosis.server
     parts = [server.name or "name not known", *(server.versions or ("version not known",))]
+    if server.version_inferred:
+        parts[-1] += " (inferred from its tracking events)"
     yield f"Server    {', '.join(parts)}"
     zone = server.time_zone or "UTC assumed"
     yield f"Clock     {zone} ({server.time_zone_source})"
@@ -133,7 +148,7 @@ def _moment(time: datetime | None, *, assumed: bool) -> str:
 
 def _evidence_line(one: Evidence) -> str:
     moment = f"{_moment(one.time, assumed=one.assumed_zone)}  " if one.time else ""
-    return f"{moment}{one.location}  {one.text}"
+    return f"{moment}{one.location}  {shorten(one.text, _TOLD)}"
 
 
 def _message_line(message: Message) -> str:

@@ -90,6 +90,7 @@ def server_document(server: Server) -> Document:
     return {
         "name": server.name,
         "versions": list(server.versions),
+        "version_inferred": server.version_inferred,
         "time_zone": server.time_zone,
         "time_zone_source": server.time_zone_source,
         "character_sets": {
@@ -272,7 +273,7 @@ def spool_file_document(file: SpoolFile, time: datetime | None, *, assumed: bool
             "headers": file.skeleton.header_recipients,
         },
         "over_limit": file.over_limit,
-        "defects": [defect_document(one) for one in (*file.defects, *file.skeleton.defects)],
+        "defects": [defect_document(one) for one in file.defects],
     }
 
 

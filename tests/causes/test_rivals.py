@@ -45,7 +45,9 @@ def findings_of(collection: Collection) -> dict[str | None, Finding]:
 
 
 def failed_at(collection: Collection) -> datetime:
-    times = [e.time for e in collection.events if e.event_id == 4117 and str(e.spool_name) == FAILED]
+    times = [
+        e.time for e in collection.events if e.event_id == 4117 and str(e.spool_name) == FAILED
+    ]
     assert times[0] is not None
     return times[0].astimezone(UTC)
 
@@ -71,7 +73,9 @@ def test_without_sharper_evidence_it_is_the_character_set(collection: Collection
 def test_a_content_engine_event_with_the_same_name_is_sharper(
     collection: Collection, number: int, code: str, article: str
 ) -> None:
-    text = f"Error {code} occurred while processing message <x>. The archive filename is '{FAILED}'."
+    text = (
+        f"Error {code} occurred while processing message <x>. The archive filename is '{FAILED}'."
+    )
     collection.events.append(event(number, "MSExchangeIS Private", text, failed_at(collection)))
     found = findings_of(collection)
     assert names(found[article]) == {FAILED}

@@ -6,7 +6,7 @@ import re
 
 import click
 import pytest
-from conftest import REPOSITORY
+from repository import REPOSITORY
 
 from imctool.cli import exit_status
 from imctool.cli.main import COMMANDS, program

@@ -38,8 +38,14 @@ def test_the_data_sections_of_the_articles(
     [
         ("As a result, the message in spool file Jtmrmaqv failed to be delivered.", "JTMRMAQV"),
         ("the message in spool\r\nfile WXJXSG2D failed", "WXJXSG2D"),
-        ("occurred while processing message <a@b>. The archive filename is 'NQ1NQYQK'.", "NQ1NQYQK"),
-        ("A message from <a@b> in temporary file D:\\exchsrvr\\imcdata\\in\\KPFYCMQB was", "KPFYCMQB"),
+        (
+            "occurred while processing message <a@b>. The archive filename is 'NQ1NQYQK'.",
+            "NQ1NQYQK",
+        ),
+        (
+            "A message from <a@b> in temporary file D:\\exchsrvr\\imcdata\\in\\KPFYCMQB was",
+            "KPFYCMQB",
+        ),
         ('in temporary file "TG45CLP6" was attempted to host(s)', "TG45CLP6"),
         ("The message that caused this was PBF3S5YB. This message will", "PBF3S5YB"),
         ("Unable to move file C:\\exchsrvr\\imcdata\\work\\VMS95LCZ to", "VMS95LCZ"),

@@ -41,9 +41,7 @@ def test_the_next_name_follows_the_alphabet(text: str, after: str) -> None:
     [("J6SP2J8X", "J6SP2J8Y", 1), ("SDVYLY9M", "SDVYLY9P", 3), ("1CW4K35A", "1CW4K35L", 11),
      ("TZMFDC5Z", "TZMFDC60", 38)],
 )  # fmt: skip
-def test_pairs_of_real_received_lines_lie_in_order(
-    earlier: str, later: str, distance: int
-) -> None:
+def test_pairs_of_real_received_lines_lie_in_order(earlier: str, later: str, distance: int) -> None:
     one, other = SpoolName.parse(earlier), SpoolName.parse(later)
     assert one < other
     assert one.distance(other) == distance
@@ -67,6 +65,8 @@ def test_the_counter_wraps_around() -> None:
 @given(NAMES, NAMES)
 def test_order_is_the_order_of_the_counter(one: str, other: str) -> None:
     first, second = SpoolName.parse(one), SpoolName.parse(other)
-    assert (first < second) == ([ALPHABET.index(c) for c in one] < [ALPHABET.index(c) for c in other])
+    assert (first < second) == (
+        [ALPHABET.index(c) for c in one] < [ALPHABET.index(c) for c in other]
+    )
     assert first.successor(first.distance(second)) == second
     assert str(first) == one

@@ -66,8 +66,8 @@ def test_other_texts_are_not_claimed(text: str) -> None:
         ),
         (
             "The description for Event ID ( 1 ) in Source ( x ) cannot be found. The local "
-            "computer may not have the necessary registry information. The following information is part of "
-            "the event: a,b; c d.",
+            "computer may not have the necessary registry information. The following information "
+            "is part of the event: a,b; c d.",
             ("a,b", "c d"),
         ),
         (

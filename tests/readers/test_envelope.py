@@ -1,0 +1,168 @@
+"""The envelope: what is read of an ImCr block and of Pickup lines, whole or damaged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imctool.model.mail import MailFormat
+from imctool.readers.envelope import iterate_recipients, read_envelope
+from tests.spool_builder import imcr_envelope
+
+TEXT = b"Received: from test.dns.microsoft.com by Rayden.Microsoft.Com\r\n\r\nbody\r\n"
+
+
+def test_the_block_of_q190709_gives_all_its_fields() -> None:
+    envelope, problems = read_envelope(imcr_envelope() + TEXT)
+    assert problems == []
+    assert envelope.format is MailFormat.IMCR
+    assert envelope.originator == "user@ms.com"
+    assert envelope.recipients == ("administrator@charlotte.microsoft.com",)
+    assert envelope.recipient_count == 1
+    assert envelope.mts_id == "c=US;a= ;p=Microsoft;l=RAYDEN9711051951WKA6D6YM"
+    assert envelope.time == datetime(1997, 11, 5, 14, 51, 27, 402000)
+    assert envelope.peer == "test.dns.microsoft.com"
+    assert envelope.raw_length == len(imcr_envelope())
+
+
+def test_order_and_duplicates_of_recipients_stay() -> None:
+    block = imcr_envelope(recipients=["b@x", "a@x", "b@x"])
+    assert read_envelope(block + TEXT)[0].recipients == ("b@x", "a@x", "b@x")
+    assert list(iterate_recipients(block + TEXT)) == ["b@x", "a@x", "b@x"]
+
+
+def test_only_the_kept_recipients_are_limited_never_the_count() -> None:
+    block = imcr_envelope(recipients=[f"r{n}@example.com" for n in range(50)])
+    envelope, _ = read_envelope(block + TEXT, most_recipients=3)
+    assert envelope.recipients == ("r0@example.com", "r1@example.com", "r2@example.com")
+    assert envelope.recipient_count == 50
+    assert read_envelope(block + TEXT, most_recipients=0)[0].recipients == ()
+
+
+def test_the_null_sender_is_an_empty_originator() -> None:
+    envelope, _ = read_envelope(imcr_envelope(originator="") + TEXT)
+    assert envelope.originator == ""
+    assert envelope.recipient_count == 1
+
+
+def test_addresses_keep_eight_bit_bytes_blanks_and_brackets_in_quotes() -> None:
+    addresses = ["jörg@example.com", '"John Doe"@example.com', '"a>b"@example.com', "postmaster"]
+    envelope, _ = read_envelope(imcr_envelope(recipients=addresses) + TEXT)
+    assert envelope.recipients == tuple(addresses)
+
+
+@pytest.mark.parametrize(
+    "left_over",
+    [b"DEN> ro", b"\x12<\x00\x3e\x00", b"\0<>\0", b"x<old@example.com>\0", b"\0<cut@exam"],
+)
+def test_binary_and_left_over_memory_are_no_recipients(left_over: bytes) -> None:
+    envelope, _ = read_envelope(imcr_envelope(left_over=left_over) + TEXT)
+    assert envelope.recipient_count == 1
+
+
+def test_a_recipient_after_a_high_byte_of_binary_and_at_the_end_counts() -> None:
+    block = imcr_envelope(left_over=b"\xff\xff\xff\xff<last@example.com>")
+    assert read_envelope(block + TEXT)[0].recipients[-1] == "last@example.com"
+
+
+def test_a_wrong_length_is_told_and_the_end_signature_found() -> None:
+    block = b"\xff\xff\0\0" + imcr_envelope()[4:]
+    envelope, problems = read_envelope(block + TEXT)
+    assert envelope.raw_length == len(block)
+    assert problems == [(0, "length of the envelope does not match its end")]
+
+
+def test_an_end_signature_inside_the_block_is_passed_over() -> None:
+    block = b"\xff\xff\0\0" + imcr_envelope(left_over=b"EwLs\0\0")[4:]
+    assert read_envelope(block + TEXT)[0].raw_length == len(block)
+
+
+def test_a_block_without_end_signature_goes_to_its_stated_length() -> None:
+    block = imcr_envelope()[:-4] + b"\0\0\0\0"
+    envelope, problems = read_envelope(block + TEXT)
+    assert envelope.raw_length == len(block)
+    assert problems == [(len(block), "envelope has no end signature")]
+
+
+def test_a_cut_block_counts_the_recipients_up_to_the_cut() -> None:
+    whole = imcr_envelope(recipients=[f"r{n}@example.com" for n in range(10)])
+    cut = whole[: whole.index(b"<r4@") + 6]
+    envelope, problems = read_envelope(cut)
+    assert envelope.recipient_count == 4
+    assert envelope.raw_length == len(cut)
+    assert problems == [(len(cut), "envelope is cut short: no end signature")]
+
+
+def test_a_time_that_is_none_is_not_told() -> None:
+    block = bytearray(imcr_envelope())
+    block[16:24] = bytes(8)
+    assert read_envelope(bytes(block) + TEXT)[0].time is None
+    block[16:24] = b"\xff" * 8
+    assert read_envelope(bytes(block) + TEXT)[0].time is None
+
+
+def test_pickup_lines_in_any_letter_case_give_the_envelope() -> None:
+    text = (
+        b"x-sender: Sender\r\nX-RECEIVER: <user1@host>\r\nx-receiver:user2@host\r\nSubject: T\r\n"
+    )
+    envelope, problems = read_envelope(text)
+    assert problems == []
+    assert envelope.format is MailFormat.PICKUP
+    assert envelope.originator == "Sender"
+    assert envelope.recipients == ("user1@host", "user2@host")
+    assert text[envelope.raw_length :] == b"Subject: T\r\n"
+    assert list(iterate_recipients(text)) == ["user1@host", "user2@host"]
+
+
+def test_pickup_knows_the_null_sender_and_a_missing_one() -> None:
+    assert read_envelope(b"X-Sender: <>\r\nX-Receiver: a@b\r\n\r\n")[0].originator == ""
+    assert read_envelope(b"X-Receiver: a@b\r\n\r\n")[0].originator is None
+
+
+def test_a_bare_message_has_no_envelope() -> None:
+    envelope, problems = read_envelope(b"Subject: x\r\nX-Sender: late@example.com\r\n\r\n")
+    assert problems == []
+    assert envelope.format is MailFormat.RFC822
+    assert envelope.originator is None
+    assert envelope.recipient_count == 0
+    assert list(iterate_recipients(b"Subject: x\r\n")) == []
+
+
+@pytest.mark.parametrize("count", [32_766, 200_000])
+def test_many_recipients_are_counted_exactly(count: int) -> None:
+    block = imcr_envelope(recipients=(f"user{n}@example.com" for n in range(count)))
+    envelope, _ = read_envelope(block + TEXT, most_recipients=10)
+    assert envelope.recipient_count == count
+    assert sum(1 for _ in iterate_recipients(block + TEXT)) == count
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from([b"", b"\x40\0\0\0ImCr", b"x-sender: "]))
+def test_no_bytes_raise(junk: bytes, start: bytes) -> None:
+    for content in (start + junk, imcr_envelope()[: len(junk)] + junk):
+        envelope, problems = read_envelope(content)
+        assert 0 <= envelope.raw_length <= len(content)
+        assert envelope.recipient_count == len(envelope.recipients)
+        assert all(0 <= offset <= len(content) for offset, _ in problems)
+        assert tuple(iterate_recipients(content)) == envelope.recipients
+
+
+_ADDRESS = st.text(
+    st.characters(min_codepoint=0x21, max_codepoint=0xFF, exclude_characters="\x7f<>"),
+    min_size=1,
+    max_size=30,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(_ADDRESS, st.lists(_ADDRESS, max_size=20))
+def test_what_the_builder_puts_in_comes_out(originator: str, recipients: list[str]) -> None:
+    envelope, problems = read_envelope(
+        imcr_envelope(originator=originator, recipients=recipients) + TEXT
+    )
+    assert problems == []
+    assert envelope.originator == originator
+    assert list(envelope.recipients) == recipients
