@@ -17,8 +17,8 @@ from imctool.readers.collection import collect
 
 sys.path.insert(0, str(REPOSITORY / "fixtures"))
 
-from generator.scenario import read_scenario  # noqa: E402
-from generator.story import story_files  # noqa: E402
+from generator.scenario import read_scenario
+from generator.story import story_files
 
 
 def samples_folder() -> Path | None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from repository import REPOSITORY
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from repository import REPOSITORY
 
 from imctool.cli.main import program
 
@@ -108,7 +108,7 @@ def test_names_that_no_text_can_carry(evidence: Path) -> None:
     strange = os.fsencode(evidence / "Exchsrvr/Imcdata/In") + b"/\xff\xfe\x1b]52;x\x07"
     with open(strange, "wb") as file:
         file.write(b"From: a@b\r\nTo: c@d\r\n\r\ntext")
-    status, told = diagnose(evidence)
+    status, _ = diagnose(evidence)
     assert status == 1
     text = CliRunner().invoke(program, ["list", str(evidence)])
     assert "\x1b" not in text.stdout

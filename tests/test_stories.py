@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from repository import REPOSITORY
 from jsonschema import Draft202012Validator
+from repository import REPOSITORY
 
 from imctool.cli.main import program
 
@@ -79,10 +79,10 @@ def test_evidence_locations_point_at_what_is_there(story: str) -> None:
 
 def test_the_same_evidence_gives_the_same_bytes_whatever_the_hash_seed() -> None:
     outputs = set()
+    options = ["--all", "--format", "json"]
     for seed in ("0", "1"):
         run = subprocess.run(
-            [sys.executable, "-m", "imctool", "diagnose", "fixtures/q157693/evidence"]
-            + ["--all", "--format", "json"],
+            [sys.executable, "-m", "imctool", "diagnose", "fixtures/q157693/evidence", *options],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,

@@ -127,16 +127,9 @@ def _message_order(message: Message) -> tuple[bool, float, str]:
     return first is None, first.timestamp() if first else 0.0, message.name
 
 
-def _evidence_order(one: Evidence) -> tuple[bool, float, str, int, int, int]:
-    place = one.location
-    return (
-        one.time is None,
-        one.time.timestamp() if one.time else 0.0,
-        place.path,
-        place.line or 0,
-        place.record or 0,
-        place.offset or 0,
-    )
+def _evidence_order(one: Evidence) -> tuple[bool, float, tuple[str, int, int, int], str]:
+    moment = one.time.timestamp() if one.time else 0.0
+    return one.time is None, moment, one.location.order, one.text
 
 
 def _order(finding: Finding) -> tuple[bool, int, int, int, str, str]:

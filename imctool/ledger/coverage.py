@@ -14,6 +14,7 @@ from imctool.readers.collection import Collection, Coverage
 _DAY_FILE = re.compile(r"(\d{4})(\d{2})(\d{2})\.log", re.IGNORECASE)
 _DAY = timedelta(days=1)
 _MARGIN = timedelta(hours=14)
+_AFTERWARDS = timedelta(minutes=30)
 
 IN_FOLDER = "the folder Imcdata\\In"
 ARCHIVE_FOLDER = "the folder Imcdata\\In\\Archive, or an application event log of that time"
@@ -36,12 +37,18 @@ class EvidenceMap:
     holes: tuple[datetime, ...] = ()
 
     def tracked(self, moment: datetime, *, assumed: bool) -> bool:
-        """Return whether the tracking log would show the connector's work at that time."""
+        """Return whether the tracking log would show what the connector did from then on.
+
+        It must cover the half hour that follows too: what is taken over just before the log
+        ends, or before a midnight behind which no file is there, may be tracked later.
+        """
         if not self.connector_tracked:
             return False
         if any(abs(hole - moment) <= timedelta(minutes=10) for hole in self.holes):
             return False
-        return _covered(self.tracking, moment, assumed=assumed)
+        return _covered(self.tracking, moment, assumed=assumed) and _covered(
+            self.tracking, moment + _AFTERWARDS, assumed=assumed
+        )
 
     def logged(self, moment: datetime, *, assumed: bool) -> bool:
         """Return whether an event log of the evidence covers that time."""

@@ -14,7 +14,6 @@ from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, parse_mts_id
 from imctool.readers.received import own_received
 
-
 NON_DELIVERY = frozenset({1017, 1007, 34})
 """Tracking events by which a report was generated (Q173364, Q174078)."""
 

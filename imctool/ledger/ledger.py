@@ -80,15 +80,9 @@ def _order(message: Message) -> tuple[bool, float, str, str, str]:
     )
 
 
-def _event_order(event: Event, clock: ServerClock) -> tuple[float, str, int, int]:
+def _event_order(event: Event, clock: ServerClock) -> tuple[float, tuple[str, int, int, int]]:
     time = clock.utc(event.time)
-    place = event.location
-    return (
-        time.timestamp() if time else 0.0,
-        place.path,
-        place.line or place.record or 0,
-        place.offset or 0,
-    )
+    return time.timestamp() if time else 0.0, event.location.order
 
 
 def _rivals(left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock) -> set[int]:
@@ -147,9 +141,11 @@ def _lone_drafts(left: Iterable[Transaction], clock: ServerClock) -> list[Draft]
     return drafts
 
 
-def _transaction_order(one: Transaction, clock: ServerClock) -> tuple[float, str, int]:
+def _transaction_order(
+    one: Transaction, clock: ServerClock
+) -> tuple[float, tuple[str, int, int, int]]:
     time = clock.utc(one.started)
-    return time.timestamp() if time else 0.0, one.location.path, one.location.line or 0
+    return time.timestamp() if time else 0.0, one.location.order
 
 
 def _cut_transactions(collection: Collection) -> frozenset[int]:

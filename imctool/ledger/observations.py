@@ -81,10 +81,11 @@ def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClo
     )
 
 
-def _order(seen: Observation) -> tuple[bool, datetime, str, str, int]:
-    place = seen.location
+def _order(
+    seen: Observation,
+) -> tuple[bool, datetime, ObservationKind, tuple[str, int, int, int]]:
     moment = seen.time or datetime.min.replace(tzinfo=UTC)
-    return (seen.time is None, moment, seen.kind, place.path, place.line or place.record or 0)
+    return seen.time is None, moment, seen.kind, seen.location.order
 
 
 def _observations(draft: Draft, clock: ServerClock) -> Iterator[Observation]:

@@ -145,9 +145,10 @@ def _likeness(transaction: Transaction, draft: Draft) -> int | None:
     known = draft.message_id
     if logged and known and logged.strip() != known:
         return None
-    if transaction.outcome is Outcome.INCOMPLETE and transaction.direction is Direction.INBOUND:
-        if {kind for kind, _ in draft.files} != {InputKind.SPOOL_WORK}:
-            return None
+    broken = transaction.outcome is Outcome.INCOMPLETE
+    inbound = transaction.direction is Direction.INBOUND
+    if broken and inbound and {kind for kind, _ in draft.files} != {InputKind.SPOOL_WORK}:
+        return None
     alike = 0
     sender, other = comparable(transaction.originator), comparable(draft.originator)
     if sender is not None and other is not None:

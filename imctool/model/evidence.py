@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Location:
     """A place in the evidence: a file and, where it has them, a line, record or byte offset.
 
@@ -20,6 +20,19 @@ class Location:
     record: int | None = None
     offset: int | None = None
 
+    @property
+    def order(self) -> tuple[str, int, int, int]:
+        """What places sort by: path, then line, record and offset, the whole file first."""
+        return (
+            self.path,
+            -1 if self.line is None else self.line,
+            -1 if self.record is None else self.record,
+            -1 if self.offset is None else self.offset,
+        )
+
+    def __lt__(self, other: Location) -> bool:
+        return self.order < other.order
+
     def __str__(self) -> str:
         if self.line is not None:
             return f"{self.path}:{self.line}"
@@ -30,12 +43,15 @@ class Location:
         return self.path
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Defect:
     """Something in the evidence that could not be read, or not as it should be, and why."""
 
     location: Location
     reason: str
+
+    def __lt__(self, other: Defect) -> bool:
+        return (self.location.order, self.reason) < (other.location.order, other.reason)
 
 
 class InputKind(StrEnum):

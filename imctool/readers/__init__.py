@@ -1,1 +1,1 @@
-"""Bytes on disk to records: one file per artefact. Bad bytes become a Defect, never an exception."""
+"""Bytes on disk to records, one file per artefact; bad bytes become a Defect, no exception."""

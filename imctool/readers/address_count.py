@@ -109,6 +109,8 @@ def count_addresses(buffer: Buffer, start: int = 0, end: int | None = None) -> i
     if stop - start < WINDOW:
         value = buffer[start:stop]
         if not _MORE_THAN_COMMAS.search(value):
+            if b"," not in value:
+                return 1 if value.strip() else 0
             return len([1 for piece in value.split(b",") if piece and not piece.isspace()])
     counter = AddressCounter()
     while start < stop:

@@ -122,15 +122,19 @@ def _text_follows(buffer: Buffer, offset: int) -> bool:
 def _read_imcr(buffer: Buffer, most: int | None) -> tuple[Envelope, list[Problem]]:
     end, text, problems = _block(buffer)
     originator, first = _originator(buffer, end)
-    kept, count = _recipients(buffer, first, end, most)
-    peer = None
+    peer = mts_id = None
     if originator is None:
         problems.append((min(_FIXED, end), "envelope holds no originator"))
     elif found := _HOST.search(buffer, _FIXED, first):
         peer = str(found[1], "ascii")
-    mts_id = None
-    if found := _MTS_ID.search(buffer, _FIXED, max(min(end, _HEAD), _FIXED)):
+    if found := _MTS_ID.search(buffer, first, max(min(end, _HEAD), first)):
         mts_id = str(found[1], "latin-1")
+    if end - first <= _HEAD:
+        addresses = _RECIPIENT.findall(buffer, first, end)
+        count = len(addresses)
+        kept = tuple([str(address, "latin-1") for address in addresses[:most]])
+    else:
+        kept, count = _many_recipients(buffer, first, end, most)
     time = _time(buffer)
     return Envelope(MailFormat.IMCR, originator, kept, count, mts_id, time, peer, text), problems
 
@@ -153,13 +157,10 @@ def _windows(buffer: Buffer, start: int, end: int) -> Iterator[tuple[int, int]]:
     yield start, end
 
 
-def _recipients(
+def _many_recipients(
     buffer: Buffer, start: int, end: int, most: int | None
 ) -> tuple[tuple[str, ...], int]:
     """Return the first ``most`` recipients (all if None) and how many there are."""
-    if end - start <= _HEAD:
-        found = _RECIPIENT.findall(buffer, start, end)
-        return tuple(str(address, "latin-1") for address in found[:most]), len(found)
     kept: list[str] = []
     count = 0
     for first, last in _windows(buffer, start, end):

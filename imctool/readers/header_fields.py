@@ -180,6 +180,10 @@ _PARAMETER = re.compile(
     r"""([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;\s]*+))|"(?:[^"\\]++|\\.)*+"?|[^\s;"]++""",
     re.DOTALL,
 )
+# The shape of most: one parameter, no comment, nothing unusual.
+_ONE_PARAMETER = re.compile(
+    r"""\s*+([^\s;"()=]++)\s*+;\s*+([^\s;"()*=]++)\s*+=\s*+(?:"([^"\\]*+)"|([^\s;"()=]++))\s*+;?\s*+"""
+)
 _MAIN_VALUE = re.compile(r"[\s;]*+([^\s;]*+)")
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _COMMENT_MARK = re.compile(r'\\.|"(?:[^"\\]++|\\.)*+"?|[()]', re.DOTALL)
@@ -198,10 +202,15 @@ def parse_parameters(text: str) -> Parameterised:
     unterminated quote, comments, and RFC 2231 continuations and charsets, which are put
     together. Takes time linear in the length of ``text``.
     """
-    return _parse_short(text) if len(text) < 100 else _parse(text)
+    return _parse_short(text) if len(text) < 60 else _parse(text)
 
 
 def _parse(text: str) -> Parameterised:
+    simple = _ONE_PARAMETER.fullmatch(text)
+    if simple:
+        main_value, name, quoted, plain_value = simple.groups()
+        value = plain_value if quoted is None else quoted
+        return Parameterised(main_value.lower(), {name.lower(): value})
     if "(" in text:
         text = without_comments(text)
     main = _MAIN_VALUE.match(text)

@@ -44,6 +44,7 @@ class LoggedText:
         "_before",
         "_buffer",
         "_dot",
+        "_dot_line",
         "_inner_ends",
         "_joints",
         "_keep",
@@ -74,6 +75,7 @@ class LoggedText:
         self._inner_ends = False
         self._repeated = 0
         self._dot = False
+        self._dot_line = False
 
     @property
     def is_open(self) -> bool:
@@ -93,7 +95,8 @@ class LoggedText:
         self._add(payload)
 
     def more(self, line: bytes) -> None:
-        """Add a further line of the open piece."""
+        """Add a further line of the open piece; it shows that the line before had its end."""
+        self._dot |= self._dot_line
         self._inner_ends |= self._size > self._piece and self._tail.endswith(b"\n")
         self._add(line)
 
@@ -188,7 +191,7 @@ class LoggedText:
         return b"".join(piece + b"\r\n" for piece in pieces)
 
     def _add(self, line: bytes) -> None:
-        self._dot |= line == b".\r\n" and (not self._size or self._tail.endswith(b"\r\n"))
+        self._dot_line = line == b".\r\n" and (not self._size or self._tail.endswith(b"\r\n"))
         self._size += len(line)
         self._tail = line[-8:] if len(line) >= 8 else (self._tail + line)[-8:]
         room = self._keep - len(self._buffer)

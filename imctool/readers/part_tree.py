@@ -174,8 +174,12 @@ def read_parts(
     ``start``, ``body`` and ``end`` are the offsets of its header, its body and its end;
     ``bare_cr`` says that a carriage return alone may end a line. What is wrong goes to ``notes``.
     """
+    header = declared(structure)
+    kind = header.content_type
+    if kind is None or not kind.startswith(("multipart/", "message/")):
+        return (_only_part(header, start, body, end),)
     walk = _Walk(buffer, end, notes, PART_LIMIT, bare_cr=bare_cr, encoded=False)
-    walk.run(start, body, declared(structure), "", _WHOLE)
+    walk.run(start, body, header, "", _WHOLE)
     if walk.hidden:
         _read_hidden(walk, notes)
     return tuple(walk.parts)
@@ -342,7 +346,6 @@ class _Walk:
         _set_encoding(part, encoding)
         _set_header_offset(part, start)
         _set_offset(part, body)
-        _set_size(part, 0)
         _set_embedded(part, scope.embedded)
         _set_filename(part, filename)
         _set_encoded(part, self._encoded)
@@ -370,8 +373,7 @@ class _Walk:
         while len(still_open) > level:
             part = still_open.pop()
             size = end - part.offset
-            if size > 0:
-                _set_size(part, size)
+            _set_size(part, size if size > 0 else 0)
 
     def _leave_unclosed(self, count: int) -> None:
         """Leave all but the outermost ``count`` multiparts, which have no closing line."""

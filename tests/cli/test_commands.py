@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from repository import REPOSITORY
 from jsonschema import Draft202012Validator
+from repository import REPOSITORY
 
 from imctool.cli.events import COLUMNS
 from imctool.cli.main import program
