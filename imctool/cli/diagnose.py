@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from imctool.cli.options import (
     Reading,
     complain,
     console_for,
+    evidence_paths,
     output_stream,
     reading_options,
     refuse_output_inside,
@@ -41,9 +41,9 @@ def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], every:
     from imctool.cli.main import COMMANDS
     from imctool.readers.collection import collect
 
-    roots = [Path(path) for path in paths]
-    refuse_output_inside(reading, roots)
-    collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs)
+    with evidence_paths(paths) as roots:
+        refuse_output_inside(reading, roots)
+        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs)
     diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)
     diagnosis = _narrowed(diagnosis, reading)
     if nothing_read(collection):

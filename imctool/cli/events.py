@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ from imctool.cli import exit_status
 from imctool.cli.options import (
     Reading,
     complain,
+    evidence_paths,
     output_stream,
     reading_options,
     refuse_output_inside,
@@ -56,14 +56,14 @@ def command(
     from imctool.model.evidence import InputKind
     from imctool.readers.discovery import discover
 
-    roots = [Path(path) for path in paths]
-    refuse_output_inside(reading, roots)
-    found = discover(roots)
-    logs = [file for file in found.files if file.kind is InputKind.EVENT_LOG]
-    run = _Run(reading, frozenset(ids), frozenset(one.lower() for one in sources), found)
-    with output_stream(reading) as stream:
-        for line in run.lines(terminal_width(reading, stream)):
-            stream.write(line + "\n")
+    with evidence_paths(paths) as roots:
+        refuse_output_inside(reading, roots)
+        found = discover(roots)
+        logs = [file for file in found.files if file.kind is InputKind.EVENT_LOG]
+        run = _Run(reading, frozenset(ids), frozenset(one.lower() for one in sources), found)
+        with output_stream(reading) as stream:
+            for line in run.lines(terminal_width(reading, stream)):
+                stream.write(line + "\n")
     for defect in run.defects:
         complain(reading, f"{defect.location}: {defect.reason}")
     for file in found.files:
@@ -92,11 +92,12 @@ class _Run:
     def lines(self, width: int | None) -> Iterator[str]:
         """Yield the output line by line; nothing is held back but the first rows of a table."""
         from imctool.report.documents import defect_document
+        from imctool.report.json_text import json_text
         from imctool.report.rows import aligned, csv_lines, json_array, json_lines
 
         form = self._reading.format
         if form == "jsonl":
-            yield from json_lines("event", self._documents())
+            yield from map(json_text, self._documents())  # "type" is the event's own column
             yield from json_lines("defect", map(defect_document, self.defects))
         elif form == "json":
             lines = json_array({"schema": "imctool/events/1"}, "events", self._documents())
@@ -105,8 +106,6 @@ class _Run:
                 if pending:
                     yield pending
                 pending = line
-            from imctool.report.json_text import json_text
-
             defects = json_text([defect_document(one) for one in self.defects])
             yield pending.removesuffix("}") + f', "defects": {defects}}}'
         elif form == "csv":

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +14,7 @@ from imctool.cli import exit_status
 from imctool.cli.options import (
     Reading,
     complain,
+    evidence_paths,
     output_stream,
     reading_options,
     refuse_output_inside,
@@ -66,18 +66,18 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     from imctool.readers.collection import read_spool_files
     from imctool.readers.discovery import discover
 
-    roots = [Path(path) for path in paths]
-    refuse_output_inside(reading, roots)
     wanted = _Wanted(choice)
-    found = discover(roots)
-    spool = [file for file in found.files if file.form is Form.SPOOL_FILE]
-    defects = list(found.defects)
-    mails: list[tuple[InputKind, SpoolFile]] = []
-    for file, mail in zip(spool, read_spool_files(spool, reading.jobs), strict=True):
-        if isinstance(mail, SpoolFile):
-            mails.append((file.kind, mail))
-        else:
-            defects.append(mail)
+    with evidence_paths(paths) as roots:
+        refuse_output_inside(reading, roots)
+        found = discover(roots)
+        spool = [file for file in found.files if file.form is Form.SPOOL_FILE]
+        defects = list(found.defects)
+        mails: list[tuple[InputKind, SpoolFile]] = []
+        for file, mail in zip(spool, read_spool_files(spool, reading.jobs), strict=True):
+            if isinstance(mail, SpoolFile):
+                mails.append((file.kind, mail))
+            else:
+                defects.append(mail)
     clock = derive_clock(reading.zone, (), (mail for _, mail in mails))
     rows = [
         (kind, mail, time)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -163,6 +165,22 @@ class _Zone(click.ParamType[tzinfo]):
 
 
 @contextmanager
+def evidence_paths(paths: Iterable[str]) -> Iterator[list[Path]]:
+    """Give the PATH arguments as paths; ``-`` is what stands on stdin, kept in a file meanwhile."""
+    with ExitStack() as stack:
+        found = []
+        for path in paths:
+            if path == "-":
+                folder = Path(stack.enter_context(TemporaryDirectory(prefix="imctool-")))
+                with (folder / "stdin").open("wb") as file:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+                found.append(folder / "stdin")
+            else:
+                found.append(Path(path))
+        yield found
+
+
+@contextmanager
 def output_stream(reading: Reading) -> Iterator[IO[str]]:
     """Give the stream that results go to: stdout, or the file, opened only now."""
     if reading.output in {None, "-"}:
@@ -206,8 +224,6 @@ def terminal_width(reading: Reading, stream: IO[str]) -> int | None:
     """Return the width to cut lines to, None where the output is no terminal."""
     if reading.verbose or not stream.isatty():
         return None
-    import shutil
-
     return max(20, shutil.get_terminal_size().columns)
 
 

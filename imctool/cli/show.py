@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
     Reading,
     complain,
+    evidence_paths,
     output_stream,
     reading_options,
     refuse_output_inside,
@@ -35,10 +34,10 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
     from imctool.report.json_text import json_text
     from imctool.report.mail_text import mail_lines
 
-    path = Path(file)
-    refuse_output_inside(reading, [path])
-    source = EvidenceFile(path, path.name, 0, InputKind.OTHER, Form.SPOOL_FILE)
-    mail = read_spool_file(source, most_recipients=None)
+    with evidence_paths([file]) as [path]:
+        refuse_output_inside(reading, [path])
+        source = EvidenceFile(path, path.name, 0, InputKind.OTHER, Form.SPOOL_FILE)
+        mail = read_spool_file(source, most_recipients=None)
     if not isinstance(mail, SpoolFile):
         complain(reading, f"{file}: {mail.reason}")
         ctx.exit(exit_status.NOTHING_READ)

@@ -8,6 +8,7 @@ broken at the margin (Q169117, Q162674).
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -29,7 +30,7 @@ TYPES = ("Error", "Warning", "Information", "Success Audit", "Failure Audit", "S
 
 _SEPARATORS = {"saved-tab": "\t", "saved-comma": ","}
 _STARTS = {
-    separator: re.compile(rf"\s*{DATE}\s?{separator}\s?{TIME}\s?{separator}")
+    separator: re.compile(rf'\s*"?{DATE}"?\s?{separator}\s?"?{TIME}"?\s?{separator}')
     for separator in _SEPARATORS.values()
 }
 _START_BETWEEN_BLANKS = re.compile(rf"\s*{DATE}\s+{TIME}\s+\S")
@@ -48,7 +49,7 @@ def sniff_saved(lines: Sequence[str]) -> str | None:
     for form, separator in _SEPARATORS.items():
         start = _STARTS[separator]
         for line in lines:
-            fields = line.split(separator, 8) if start.match(line) else []
+            fields = _fields(line, [], separator) if start.match(line) else []
             if len(fields) >= 8 and fields[3].strip() in TYPES and _event_id(fields) is not None:
                 return form
     numbered = list(enumerate(lines, 1))
@@ -73,8 +74,24 @@ def _event_id(fields: Sequence[str]) -> int | None:
     return whole_number(fields[5])
 
 
+def _fields(first: str, rest: Sequence[str], separator: str) -> list[str]:
+    """Return the nine fields; the description takes all that follows the eighth separator.
+
+    A line that begins with a quotation mark was quoted throughout, by whatever passed it on.
+    """
+    if not first.lstrip().startswith('"'):
+        fields = first.split(separator, 8)
+        return [*fields[:8], joined([*fields[8:], *rest])] if len(fields) > 8 else fields
+    lines = [f"{line}\n" for line in (first.lstrip(), *rest)]
+    try:
+        row = next(csv.reader(lines, delimiter=separator), [])
+    except csv.Error:
+        return []
+    return [*row[:8], joined(separator.join(row[8:]).split("\n"))] if len(row) > 8 else row
+
+
 def _parse_separated(group: Group, separator: str) -> Entry | str:
-    fields = group.first.split(separator, 8)
+    fields = _fields(group.first, group.rest, separator)
     if len(fields) < 8:
         return f"event with {len(fields)} of its 9 fields"
     event_id = _event_id(fields)
@@ -91,7 +108,7 @@ def _parse_separated(group: Group, separator: str) -> Entry | str:
         category=category,
         user=user,
         computer=computer,
-        message=_unquoted(joined([*fields[8:], *group.rest])),
+        message=_unquoted(fields[8] if len(fields) > 8 else joined(group.rest)),
     )
 
 

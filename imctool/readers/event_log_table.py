@@ -98,6 +98,20 @@ def _row_start(header: _Header) -> re.Pattern[str]:
     return re.compile(rf'(?:"?[^"{sign}]*"?{sign}){{{position}}}"?\s?{DATE}')
 
 
+def _description(rows: Sequence[Sequence[str]], header: _Header) -> str | None:
+    """Return the event's text: the column so named, or what stands behind the last named one.
+
+    A named one that stands last may be unquoted, with delimiters and line ends of its own.
+    """
+    column = header.columns.get("message", header.width)
+    if column >= len(rows[0]):
+        return None
+    if column < header.width - 1:
+        return rows[0][column].strip()
+    lines = [rows[0][column:], *(rows[1:] if "message" in header.columns else [])]
+    return "\n".join(header.delimiter.join(line) for line in lines).strip()
+
+
 def _parse_row(group: Group, header: _Header) -> Entry | str:
     lines = [f"{line}\n" for line in (group.first, *group.rest)]
     try:
@@ -112,10 +126,8 @@ def _parse_row(group: Group, header: _Header) -> Entry | str:
     event_id = whole_number(values.get("event_id", ""))
     if event_id is None:
         return f"row of the table with {len(rows[0])} of its {header.width} columns"
-    description = values.get("message")
-    if description is None and len(rows[0]) > header.width:
-        description = header.delimiter.join(rows[0][header.width :])
-    if len(rows) > 1:
+    description = _description(rows, header)
+    if len(rows) > 1 and "message" not in header.columns:
         group.flaw = "row of the table is followed by text that is none of its columns"
     moment = values.get("moment", "")
     when = parse_iso_time(moment)

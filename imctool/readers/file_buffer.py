@@ -42,7 +42,10 @@ def open_buffer(path: Path) -> tuple[Buffer, os.stat_result]:
             raise NotRegularFileError
         if status.st_size <= WINDOW:
             return _read(descriptor, status.st_size), status
-        return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ), status
+        try:
+            return mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ), status
+        except ValueError as error:
+            raise OSError(0, "file shrank while it was opened") from error
     finally:
         os.close(descriptor)
 
@@ -83,7 +86,10 @@ def release_pages(buffer: Buffer, start: int, end: int) -> None:
     Keeps a long scan of a mapped file from filling the memory. Does nothing for bytes.
     """
     if sys.platform == "linux" and isinstance(buffer, mmap.mmap):
-        first = start - start % mmap.PAGESIZE
+        # From further back: a fault maps the pages around it too, those given back before among
+        # them, and they would add up.
+        first = max(start - 2 * WINDOW, 0)
+        first -= first % mmap.PAGESIZE
         if end > first:
             buffer.madvise(mmap.MADV_DONTNEED, first, end - first)
 

@@ -101,6 +101,8 @@ class _TopHeader:
         stop = self.buffer.find(b"\r\n\r\n", start, min(end, start + _SHORT_HEADER))
         if stop < 0 or (lines := short_lines(self.buffer[start:stop])) is None:
             return None
+        if len(lines) > FIELD_LIMIT:
+            return None
         fields: list[HeaderField] = []
         used: list[tuple[str, str, int, int]] = []
         offset = start

@@ -177,7 +177,11 @@ def read_parts(
     header = declared(structure)
     kind = header.content_type
     if kind is None or not kind.startswith(("multipart/", "message/")):
-        return (_only_part(header, start, body, end),)
+        if header.too_many_parameters:
+            notes[_TOO_MANY_PARAMETERS] = start
+        kind, size = kind or "text/plain", max(end - body, 0)
+        charset, encoding, filename = header.charset, header.encoding, header.filename
+        return (Part("1", kind, charset, encoding, start, body, size, 0, filename),)
     walk = _Walk(buffer, end, notes, PART_LIMIT, bare_cr=bare_cr, encoded=False)
     walk.run(start, body, header, "", _WHOLE)
     if walk.hidden:

@@ -161,6 +161,8 @@ class _LogReader:
         self.found = self._sessions.found
         self._number = 0
         self._line_ended = True
+        self._ends_bare = False
+        self._after_bare_lf = False
         self._stamped: bool | None = None
         self._foreign_line = 0
         self._form = b""
@@ -179,6 +181,8 @@ class _LogReader:
         """Take one line, or a piece of one that is longer than the limit."""
         goes_on = not self._line_ended
         self._line_ended = line.endswith(b"\n")
+        self._after_bare_lf = self._ends_bare
+        self._ends_bare = self._line_ended and line[-2:] != b"\r\n" and not self._converted
         self._number += not goes_on
         if line[:1] == b"\0" and not self._sessions.in_text:
             self._note_junk()
@@ -288,6 +292,9 @@ class _LogReader:
 
     def _entry(self, line: bytes) -> Entry | None:
         """Return the entry that begins with this line, or None."""
+        if self._after_bare_lf and self._sessions.in_text:
+            # The logger ends entries with CRLF: this is the middle of a line of the message.
+            return None
         if not self._stamped and not self._becomes_stamped(line):
             if BARE_ENTRY.match(line) is None or not self._sessions.fits_dialogue(line):
                 return None

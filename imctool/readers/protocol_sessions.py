@@ -112,7 +112,7 @@ class Sessions:
             return True
         line = text.rstrip(b"\r\n")
         if line.startswith(b">>>"):
-            return self._text.ended or self._text.piece_at_limit
+            return self._text.ended or (self._text.piece_at_limit and self._may_cut)
         if line.startswith(b"<<<"):
             payload = line[4:]
             return payload.startswith(_PACKET) or self._text.is_next(payload) or self._text.ended
@@ -394,11 +394,13 @@ class Sessions:
                     dialogue.command(line, answer.number, answer.time)
 
     def _was_cut(self, text: LoggedText) -> bool:
-        """Tell whether the log of 4.0 cut the text: no 5.x build, and no entry is ever longer."""
-        if text.cut:
-            return True
+        return text.cut or (text.at_limit and self._may_cut)
+
+    @property
+    def _may_cut(self) -> bool:
+        """Whether the log may be one of 4.0 that cuts: no 5.x build, and no longer entry so far."""
         newer = self._version is not None and not self._version.startswith("4.")
-        return text.at_limit and not newer and self._longest <= ENTRY_LIMIT
+        return not newer and self._longest <= ENTRY_LIMIT
 
     def _collect(self) -> None:
         dialogue = self._dialogue

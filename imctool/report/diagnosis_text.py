@@ -39,9 +39,9 @@ def print_diagnosis(
 
     most = None if verbose else _MOST
 
-    def line(text: str = "", style: str = "", indent: int = 0) -> None:
+    def line(text: str = "", style: str = "", indent: int = 0, hang: int = 2) -> None:
         margin = " " * indent
-        hanging = margin + "  " * (indent > 0)
+        hanging = margin + " " * hang
         for part in wrap(
             safe_text(text),
             max(console.width, 20),
@@ -104,11 +104,16 @@ def _print_finding(
     told = [str(finding.severity), str(finding.confidence)]
     count = len(finding.messages)
     if count:
-        told.append(f"{count} message{'' if count == 1 else 's'} {_fate_words(finding.fate)}")
+        named = ", ".join(str(m.spool_name) for m in finding.messages[:5] if m.spool_name)
+        more = ", ..." if named and count > 5 else ""
+        told.append(
+            f"{count} message{'' if count == 1 else 's'} {_fate_words(finding.fate)}"
+            f"{': ' if named else ''}{named}{more}"
+        )
     if finding.recipients:
         told.append(f"{finding.recipients} recipients")
     line(" | ".join(told), indent=3)
-    line(" ".join(finding.cause.split()), indent=3)
+    line(" ".join(finding.cause.split()), indent=3, hang=0)
     for note in finding.notes:
         line(f"Note: {note}", indent=3)
     if finding.fixed_in:

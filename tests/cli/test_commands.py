@@ -214,6 +214,14 @@ def test_show_gives_every_recipient_of_a_message_over_the_limit() -> None:
     assert len(told["envelope"]["recipients"]) == told["recipient_counts"]["envelope"] == 32767
 
 
+def test_a_dash_reads_stdin() -> None:
+    file = STORY / "Exchsrvr/Imcdata/In/Archive/LA4XGWQ8"
+    ended = CliRunner().invoke(program, ["show", "-", "--format", "json"], input=file.read_bytes())
+    told = json.loads(ended.stdout)
+    assert told["spool_name"] == "LA4XGWQ8"
+    assert told["location"] == {"path": "stdin"}
+
+
 def test_show_of_nothing_ends_with_3(tmp_path: Path) -> None:
     ended = run("show", str(tmp_path / "NOTHERE2"))
     assert ended.exit_code == 3

@@ -213,3 +213,15 @@ def test_saved_events_read_back(
         (time.replace(microsecond=0), *fields, "\n".join(description))
         for time, *fields, description in wanted
     ]
+
+
+def test_a_log_that_was_quoted_throughout_is_read_too() -> None:
+    text = (
+        '"5/16/2000","9:12:36 AM","MSExchangeIMC","Error","None","4117","N/A","S","spool, ""x"""\n'
+        '"5/17/2000","9:12:36 AM","MSExchangeIMC","Error","None","4118","N/A","S","next"\n'
+    )
+    events = list(parse_event_text(text, "t"))
+    assert [(one.event_id, one.message) for one in events] == [  # type: ignore[union-attr]
+        (4117, 'spool, "x"'),
+        (4118, "next"),
+    ]

@@ -127,3 +127,16 @@ def test_rows_read_back(wanted: list[tuple[datetime, int, str]]) -> None:
         )
         for time, event_id, message in wanted
     ]
+
+
+def test_an_unquoted_description_keeps_its_delimiters_and_lines() -> None:
+    text = (
+        "Date,Time,Source,Type,Category,Event,User,Computer,Description\n"
+        "1/11/2000,3:17:57 PM,MSExchangeIMC,Error,None,4117,N/A,S,spool file, and\n"
+        "  a line, of it\n"
+        "1/11/2000,3:17:58 PM,Print,Error,None,10,N/A,S,next\n"
+    )
+    first, second = read(text)
+    assert first.message is not None
+    assert " ".join(first.message.split()) == "spool file, and a line, of it"
+    assert second.message == "next"

@@ -315,3 +315,25 @@ def test_no_bytes_raise_and_every_part_lies_in_the_message(text: bytes) -> None:
 @given(st.lists(_PIECES, max_size=40).map(b"".join))
 def test_the_result_does_not_depend_on_what_follows_the_end(text: bytes) -> None:
     assert read_skeleton(text + b"\r\n--a\r\nX: y\r\n", 0, len(text)) == read_skeleton(text)
+
+
+_LINES = st.sampled_from(
+    ["Subject: x", " y", "\t", "To: a@b,", "Content-Type: multipart/mixed; boundary=b", "--b",
+     "", "X :y", "no field", "Content-Type:", "A:\0", "--b: c", "Cc:", " \t(c", "\xe9: z", "Q:\r"]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(_LINES, max_size=20).map("\r\n".join))
+def test_the_quick_way_through_a_header_reads_what_the_careful_one_does(text: str) -> None:
+    raw = text.encode("latin-1") + b"\r\n\r\n--b\r\nX: y\r\n\r\n--b--\r\n"
+    quick = read_skeleton(raw)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("imctool.readers.mime_skeleton._SHORT_HEADER", 0)
+        patch.setattr("imctool.readers.part_tree._SHORT_HEADER", 0)
+        assert read_skeleton(raw) == quick
+
+
+def test_a_short_header_of_very_many_fields_is_cut_too() -> None:
+    skeleton = read_skeleton(b"A:\r\n" * 1500 + b"\r\n")
+    assert len(skeleton.headers) == 1000

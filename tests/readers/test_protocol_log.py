@@ -844,6 +844,7 @@ def test_any_message_in_packets_is_rebuilt(message: bytes, sizes: list[int]) -> 
 
 @settings(max_examples=120, deadline=None)
 @given(_MESSAGE)
+@example(b"\n5/12/00 1:00:00 PM : >>> 250 OK")
 def test_any_message_in_lines_is_rebuilt(message: bytes) -> None:
     message += b"" if message.endswith(b"\r\n") or not message else b"\r\n"
     # A first line that begins like a packet cannot be told from one.
