@@ -37,7 +37,7 @@ Verdict = tuple[Fate, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a fate is judged against: the clock, the coverage, and the service's restarts.
+    """What a fate is judged against: the clock, the coverage, and when the service started.
 
     ``cut`` are the ids of transactions that a torn log ends in; ``rivals`` the ids of drafts
     for which a tracked message of the same minute may be theirs.
@@ -45,7 +45,7 @@ class Surroundings:
 
     clock: ServerClock
     evidence: EvidenceMap
-    restarts: Sequence[datetime]
+    starts: Sequence[datetime]
     cut: frozenset[int] = frozenset()
     rivals: frozenset[int] = frozenset()
 
@@ -100,7 +100,7 @@ def _waiting(draft: Draft, around: Surroundings) -> Fate:
     if _named_by(draft, HELD_BY | ARCHIVED_BY):
         return Fate.STUCK
     times = draft.times(around.clock)
-    if times and any(restart > times[0] for restart in around.restarts):
+    if times and any(start > times[0] for start in around.starts):
         return Fate.STUCK
     return Fate.QUEUED
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from imctool.ledger.clock import ServerClock, derive_clock
+from imctool.ledger.copies import (
+    event_identity,
+    tracking_identity,
+    transaction_identity,
+    without_copies,
+)
 from imctool.ledger.coverage import EvidenceMap, map_evidence
 from imctool.ledger.draft import Draft
 from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
 from imctool.ledger.joining import fold_reports, join_records
 from imctool.ledger.observations import observe
-from imctool.ledger.sessions import clock_pairs, join_transactions
+from imctool.ledger.sessions import clock_pairs, event_pairs, join_transactions
 from imctool.model.diagnosis import Server
 from imctool.model.event import Event
 from imctool.model.message import Message
@@ -37,12 +43,18 @@ class Ledger:
 
 def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     """Return every message that the evidence shows, each once, with its fate."""
+    collection = replace(
+        collection,
+        transactions=without_copies(collection.transactions, transaction_identity),
+        tracking=without_copies(collection.tracking, tracking_identity),
+        events=without_copies(collection.events, event_identity),
+    )
     drafts = join_records(collection)
     clock = derive_clock(
         zone,
         collection.registry,
         (file for _, file in collection.spool_files),
-        clock_pairs(collection.transactions, drafts),
+        (*clock_pairs(collection.transactions, drafts), *event_pairs(collection.events)),
     )
     left = join_transactions(collection.transactions, drafts, clock)
     rivals = _rivals(left, drafts, clock)
@@ -52,11 +64,10 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
             rivals.add(id(draft))
     drafts = fold_reports([*drafts, *lone])
     rivals |= _mark_bad_folder(collection.events, drafts, clock)
-    restarts = tuple(_restarts(collection.events, clock))
+    starts = tuple(_service_times(collection.events, clock, starts=True))
+    restarts = tuple(sorted({*starts, *_service_times(collection.events, clock, starts=False)}))
     evidence = map_evidence(collection, clock)
-    around = Surroundings(
-        clock, evidence, restarts, _cut_transactions(collection), frozenset(rivals)
-    )
+    around = Surroundings(clock, evidence, starts, _cut_transactions(collection), frozenset(rivals))
     messages = [observe(draft, *decide_fate(draft, around), clock) for draft in drafts]
     messages.sort(key=_order)
     return Ledger(
@@ -162,6 +173,8 @@ def _cut_transactions(collection: Collection) -> frozenset[int]:
 _CONTENT_ENGINE = range(12800, 12900)
 _BESIDE = timedelta(seconds=60)
 _SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
+_STARTED = frozenset({1000})
+_STOPPED = frozenset({1001, 4094, 4102})
 
 
 def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: ServerClock) -> set[int]:
@@ -176,13 +189,15 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
     engine = [e for e in events if e.is_store and e.event_id in _CONTENT_ENGINE]
     lost = [e for e in events if e.is_connector and e.event_id in _SESSION_LOST]
     used: set[int] = set()
+    told: list[Event] = []
     for event in events:
-        if not (event.is_connector and event.event_id == 4116):
+        if not (event.is_connector and event.event_id == 4116) or _told(event, told, clock):
             continue
         partner = _nearest(event, [e for e in engine if id(e) not in used], clock)
         if partner is None or _nearest(event, lost, clock) is not None:
             continue
         used.add(id(partner))
+        told.append(event)
         waiting = _handed_over(event, drafts, clock)
         if len(waiting) == 1:
             draft = waiting[0]
@@ -193,6 +208,17 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
         draft.bad_folder = True
         draft.events.extend((event, partner))
     return rivals
+
+
+def _told(event: Event, told: Iterable[Event], clock: ServerClock) -> bool:
+    """Whether another export of the log has told of the same event already."""
+    moment = clock.utc(event.time)
+    return moment is not None and any(
+        one.location.path != event.location.path
+        and (time := clock.utc(one.time)) is not None
+        and abs(time - moment) <= timedelta(seconds=2)
+        for one in told
+    )
 
 
 def _nearest(event: Event, others: Sequence[Event], clock: ServerClock) -> Event | None:
@@ -222,21 +248,21 @@ def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> l
     ]
 
 
-def _restarts(events: Iterable[Event], clock: ServerClock) -> list[datetime]:
-    """Return when the service came up: its own start events and the service manager's."""
-    found = []
+def _service_times(
+    events: Iterable[Event], clock: ServerClock, *, starts: bool
+) -> Iterator[datetime]:
+    """Yield when the service came up, or went down: its own events and the service manager's."""
+    own, state = (_STARTED, "running") if starts else (_STOPPED, "stopped")
     for event in events:
         text = (event.message or " ".join(event.strings)).lower()
-        own = event.is_connector and event.event_id in {1000, 1001, 4094, 4102}
         managed = (
             event.source.lower() == "service control manager"
-            and event.event_id in {7035, 7036}
             and ("internet mail" in text or "msexchangeimc" in text)
+            and state in text
         )
         time = clock.utc(event.time)
-        if (own or managed) and time is not None:
-            found.append(time)
-    return sorted(found)
+        if time is not None and (managed or (event.is_connector and event.event_id in own)):
+            yield time
 
 
 def _server(collection: Collection, clock: ServerClock) -> Server:

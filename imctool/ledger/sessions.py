@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft, comparable, comparable_set
+from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.smtp import Direction, Outcome, Transaction
 
@@ -201,6 +202,26 @@ def clock_pairs(
         (walls[0], tracked[key][0])
         for key, walls in logged.items()
         if len(walls) == 1 and len(tracked.get(key, ())) == 1
+    ]
+
+
+def event_pairs(events: Iterable[Event]) -> list[tuple[datetime, datetime]]:
+    """Return (wall clock, UTC) pairs of events that stand in a text export and in a binary log.
+
+    Zones differ by quarters of an hour, so the two share number, source and the seconds within
+    one; a pair counts where no other event shares them.
+    """
+    walls: dict[object, list[datetime]] = defaultdict(list)
+    utcs: dict[object, list[datetime]] = defaultdict(list)
+    for event in events:
+        if event.time is not None:
+            seconds = (event.time.minute % 15) * 60 + event.time.second
+            found = walls if event.time.tzinfo is None else utcs
+            found[event.source.lower(), event.event_id, seconds].append(event.time)
+    return [
+        (times[0], utcs[key][0])
+        for key, times in walls.items()
+        if len(times) == 1 and len(utcs.get(key, ())) == 1
     ]
 
 

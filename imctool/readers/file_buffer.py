@@ -6,8 +6,6 @@ import mmap
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 Buffer = bytes | mmap.mmap
@@ -48,17 +46,6 @@ def open_buffer(path: Path) -> tuple[Buffer, os.stat_result]:
             raise OSError(0, "file shrank while it was opened") from error
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def file_buffer(path: Path) -> Iterator[tuple[Buffer, os.stat_result]]:
-    """Give what :func:`open_buffer` returns, and unmap it at the end."""
-    buffer, status = open_buffer(path)
-    try:
-        yield buffer, status
-    finally:
-        if isinstance(buffer, mmap.mmap):
-            buffer.close()
 
 
 def _open(path: Path) -> int:

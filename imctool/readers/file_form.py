@@ -16,7 +16,9 @@ from imctool.readers.tracking_log import exchange_2000_tracking, sniff_tracking_
 HEAD = 16_384
 """How many bytes of a file are looked at before its form is decided."""
 
-_FIELD = re.compile(rb"[!-9;-~]{1,76}[ \t]*:[ \t]*[^\r\n]*(?:\r?\n|\r)(?:[ \t][^\r\n]*(?:\r?\n|\r))*")
+_FIELD = re.compile(
+    rb"[!-9;-~]{1,76}[ \t]*:[ \t]*[^\r\n]*(?:\r?\n|\r)(?:[ \t][^\r\n]*(?:\r?\n|\r))*"
+)
 _MAIL_FIELDS = re.compile(
     rb"(?:received|from|to|cc|subject|date|message-id|mime-version|return-path|sender"
     rb"|reply-to|x-mailer|x-sender|x-receiver|content-type|delivered-to)",

@@ -70,5 +70,5 @@ def test_a_file_that_is_not_there_is_one_defect(tmp_path: Path) -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.text())
 def test_no_text_raises(text: str) -> None:
-    parse(text)
-    parse("+" + text)
+    for one in (*parse(text), *parse("+" + text)):
+        assert isinstance(one, CharacterSets | Defect)

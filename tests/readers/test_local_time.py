@@ -92,7 +92,8 @@ def test_what_does_not_decide_is_none(dates: list[str]) -> None:
 def test_any_text_is_read_without_error(dates: list[str], time: str) -> None:
     order = detect_date_order(dates)
     for date in dates:
-        parse_local_time(date, time, order or MDY)
+        read = parse_local_time(date, time, order or MDY)
+        assert read is None or read.tzinfo is None
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2069, 12, 31)), st.sampled_from(DateOrder))

@@ -90,4 +90,5 @@ def test_the_head_of_a_file_tells_the_form() -> None:
     )
 )  # fmt: skip
 def test_any_text_is_read_without_an_error(lines: list[str]) -> None:
-    list(parse_network_monitor((line.encode("utf-8") for line in lines), "x"))
+    found = list(parse_network_monitor((line.encode("utf-8") for line in lines), "x"))
+    assert all(one.location.path == "x" for one in found)
