@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from itertools import accumulate
+from typing import overload
 
 from imctool.model.evidence import Defect, Location
 from imctool.model.spool_name import SpoolName
@@ -49,6 +52,81 @@ class HeaderField:
     offset: int
 
 
+class HeaderFields(Sequence[HeaderField]):
+    """The fields of a header in file order, each made when it is asked for.
+
+    Most fields of a spool are never looked at, so a header that was read in one go keeps its
+    lines: ``lines`` are (name, colon, rest), in which NULs hold the place of a folded line break;
+    ``keys`` the names in lower case; ``start`` the offset of the first; ``gap`` the length of a
+    line break.
+    """
+
+    __slots__ = ("_fields", "_gap", "_keys", "_lines", "_start")
+
+    def __init__(
+        self,
+        fields: Sequence[HeaderField] | None = None,
+        lines: Sequence[tuple[str, str, str]] = (),
+        keys: Sequence[str] = (),
+        start: int = 0,
+        gap: int = 2,
+    ) -> None:
+        self._fields = tuple(fields) if fields is not None else None
+        self._gap = gap
+        self._lines = lines
+        self._keys = keys
+        self._start = start
+
+    def _all(self) -> tuple[HeaderField, ...]:
+        if self._fields is None:
+            self._fields = tuple(map(self._made, self._lines, self._offsets()))
+        return self._fields
+
+    def _offsets(self) -> Iterator[int]:
+        more = 1 + self._gap
+        lengths = (len(name) + len(rest) + more for name, _, rest in self._lines)
+        return accumulate(lengths, initial=self._start)
+
+    @staticmethod
+    def _made(line: tuple[str, str, str], offset: int) -> HeaderField:
+        return HeaderField(line[0], line[2].strip(" \t\0").replace("\0", ""), offset)
+
+    def named(self, name: str) -> Iterator[HeaderField]:
+        """Yield the fields of that name, in any letter case, in file order."""
+        wanted = name.lower()
+        if self._fields is not None:
+            yield from (one for one in self._fields if one.name.lower() == wanted)
+        elif wanted in self._keys:
+            for key, line, offset in zip(self._keys, self._lines, self._offsets(), strict=False):
+                if key == wanted:
+                    yield self._made(line, offset)
+
+    def __len__(self) -> int:
+        return len(self._lines) if self._fields is None else len(self._fields)
+
+    def __iter__(self) -> Iterator[HeaderField]:
+        return iter(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> HeaderField: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[HeaderField]: ...
+    def __getitem__(self, index: int | slice) -> HeaderField | Sequence[HeaderField]:
+        return self._all()[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._all() == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def __repr__(self) -> str:
+        return f"HeaderFields({self._all()!r})"
+
+
+NO_FIELDS = HeaderFields(())
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One node of the MIME tree.
@@ -81,7 +159,7 @@ class Skeleton:
     ``mime`` says whether a MIME-Version or Content-Type field stands in the header.
     """
 
-    headers: tuple[HeaderField, ...] = ()
+    headers: HeaderFields = NO_FIELDS
     parts: tuple[Part, ...] = ()
     header_recipients: int = 0
     mime: bool = False
@@ -89,16 +167,12 @@ class Skeleton:
 
     def header(self, name: str) -> str | None:
         """Return the value of the first field of that name, in any letter case, or None."""
-        wanted = name.lower()
-        for one in self.headers:
-            if one.name.lower() == wanted:
-                return one.value
-        return None
+        found = next(self.headers.named(name), None)
+        return None if found is None else found.value
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """Return the values of every field of that name, in file order."""
-        wanted = name.lower()
-        return tuple(one.value for one in self.headers if one.name.lower() == wanted)
+        return tuple(one.value for one in self.headers.named(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +182,6 @@ class SpoolFile:
     location: Location
     spool_name: SpoolName | None
     size: int
-    modified: datetime
     envelope: Envelope
     skeleton: Skeleton
     defects: tuple[Defect, ...] = field(default=())

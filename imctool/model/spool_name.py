@@ -19,7 +19,9 @@ MODULUS = 32**LENGTH
 PATTERN = re.compile(r"[0-9A-DF-HJ-NP-TV-Z]{8}", re.IGNORECASE)
 """Any eight symbols of the alphabet, in either letter case (Explorer shows ``Jtmrmaqv``)."""
 
-_VALUE = {symbol: index for index, symbol in enumerate(ALPHABET)}
+_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_TO_DIGITS = str.maketrans(ALPHABET.lower() + ALPHABET, _DIGITS * 2)
+"""Each symbol, in either letter case, to the digit of the same value that int() knows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,10 +50,7 @@ class SpoolName:
         """Return the name that the whole of ``text`` spells, or None."""
         if len(text) != LENGTH or not PATTERN.fullmatch(text):
             return None
-        value = 0
-        for symbol in text.upper():
-            value = value * 32 + _VALUE[symbol]
-        return cls(value)
+        return cls(int(text.translate(_TO_DIGITS), 32))
 
     def __str__(self) -> str:
         symbols = []

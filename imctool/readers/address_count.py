@@ -13,6 +13,10 @@ _TOKEN = re.compile(
     rb"""|([,;:"(<\[])""",
     re.DOTALL,
 )
+# The shape of most fields: one address, alone or behind a name; or several, none of them quoted.
+_BARE = r"""(?:[^,;:"(<>\[\\]*+<[^<>",;:()\[\\\s]++>|\s*+[^,;:"(<>\[\\\s]++)\s*+"""
+_ONE_MAILBOX = re.compile(rf"""(?:\s*+"[^"\\]*+"\s*+<[^<>",;:()\[\\\s]++>\s*+|{_BARE})""")
+_MAILBOXES = re.compile(rf"{_BARE}(?:,{_BARE})*+")
 _MORE_THAN_COMMAS = re.compile(rb"""[;:("\[\\]|<[^<>,]*+(?!>)""")
 _INSIDE = {
     b'"': re.compile(rb'\\.|(")', re.DOTALL),
@@ -101,6 +105,15 @@ class AddressCounter:
             if not self._inside or self._inside[-1] != opened:
                 return token.end()
         return len(piece)
+
+
+def count_in_text(value: str) -> int:
+    """Return the number of addresses in an unfolded field value, decoded as Latin-1."""
+    if _ONE_MAILBOX.fullmatch(value):
+        return 1
+    if _MAILBOXES.fullmatch(value):
+        return value.count(",") + 1
+    return count_addresses(value.encode("latin-1"))
 
 
 def count_addresses(buffer: Buffer, start: int = 0, end: int | None = None) -> int:

@@ -100,31 +100,47 @@ class HeaderBlock:
         return self._is_delimiter is not None and self._is_delimiter(position)
 
 
-def short_lines(raw: bytes) -> list[str] | None:
+def short_header_end(buffer: Buffer, start: int, limit: int) -> tuple[int, int] | None:
+    """Return where a header ends before ``limit`` and how long its line breaks are, or None.
+
+    The offset is that of the last field's line break; the break is CRLF or LF as in the first line.
+    """
+    first = buffer.find(b"\n", start, limit)
+    if first < 1:
+        return None
+    if buffer[first - 1] == 0x0D:
+        stop, gap = buffer.find(b"\r\n\r\n", start, limit), 2
+    else:
+        stop, gap = buffer.find(b"\n\n", start, limit), 1
+    return (stop, gap) if stop >= 0 else None
+
+
+def short_lines(raw: bytes, gap: int) -> list[str] | None:
     """Return the lines of a header with nothing unusual about it, unfolded, else None.
 
     The fast way through nearly every header; HeaderBlock takes the others. ``raw`` is the header
-    without the CRLF that ends its last line. Where a fold was, two NULs keep the place of the line
-    break, so that the lines give the offsets of the fields; ``short_value`` takes them out. A line
-    may still turn out to be no field.
+    without the break that ends its last line, ``gap`` the length of a line break. Where a fold
+    was, NULs keep the place of the break, so that the lines give the offsets of the fields;
+    ``short_value`` takes them out. A line may still turn out to be no field.
     """
     text = str(raw, "latin-1")
     if "\0" in text:
         return None
-    if "\r\n\t" in text:
-        text = text.replace("\r\n\t", "\0\0\t")
-    if "\r\n " in text:
-        text = text.replace("\r\n ", "\0\0 ")
-    lines = text.split("\r\n")
-    if text.count("\r") != len(lines) - 1 or text.count("\n") != len(lines) - 1:
+    end, mark = ("\r\n", "\0\0") if gap == 2 else ("\n", "\0")
+    if end + "\t" in text:
+        text = text.replace(end + "\t", mark + "\t")
+    if end + " " in text:
+        text = text.replace(end + " ", mark + " ")
+    lines = text.split(end)
+    breaks = len(lines) - 1
+    if text.count("\r") != (breaks if gap == 2 else 0) or text.count("\n") != breaks:
         return None
     return lines
 
 
 def short_value(rest: str) -> str:
-    """Return the value of a field as ``short_header`` gives it, from what follows the colon."""
-    value = rest.strip(" \t\0")
-    return value.replace("\0\0", "") if "\0" in value else value
+    """Return the value of a field of ``short_lines``, from what follows the colon."""
+    return rest.strip(" \t\0").replace("\0", "")
 
 
 @lru_cache(maxsize=1024)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
+from typing import cast
 
 from imctool.model.evidence import Defect, Location
-from imctool.model.mail import HeaderField, Skeleton
-from imctool.readers.address_count import count_addresses
+from imctool.model.mail import HeaderField, HeaderFields, Skeleton
+from imctool.readers.address_count import count_addresses, count_in_text
 from imctool.readers.file_buffer import Buffer
-from imctool.readers.header_fields import HeaderBlock, field_key, short_lines, short_value
+from imctool.readers.header_fields import (
+    HeaderBlock,
+    field_key,
+    short_header_end,
+    short_lines,
+    short_value,
+)
 from imctool.readers.part_tree import (
     NO_BLANK_LINE,
     STRUCTURE_FIELDS,
@@ -22,6 +30,7 @@ FIELD_LENGTH_LIMIT = 10_000
 _SHORT_HEADER = 8 << 10
 
 _RECIPIENT_FIELDS = frozenset({"to", "cc", "bcc"})
+_MIME_FIELDS = frozenset({"mime-version", "content-type"})
 _USED_FIELDS = _RECIPIENT_FIELDS | STRUCTURE_FIELDS | {"mime-version"}
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _BARE_CR = re.compile(rb"\r(?!\n|\Z)")
@@ -30,12 +39,7 @@ _TOO_MANY_FIELDS = f"more than {FIELD_LIMIT} header fields; the rest are not kep
 _FIELD_TOO_LONG = f"header field longer than {FIELD_LENGTH_LIMIT} bytes; the rest is not kept"
 _MARKED = "byte order mark before the header"
 
-# Setting the slots of the frozen class directly takes half the time of calling it, and a mail
-# has a dozen fields.
-_new_field = object.__new__
-_set_name = HeaderField.__dict__["name"].__set__
-_set_value = HeaderField.__dict__["value"].__set__
-_set_offset = HeaderField.__dict__["offset"].__set__
+_COLON = itemgetter(1)
 
 
 def read_skeleton(
@@ -53,95 +57,80 @@ def read_skeleton(
     """
     stop = len(buffer) if end is None else min(end, len(buffer))
     notes: Notes = {}
-    if buffer[start : min(start + 3, stop)] == _BYTE_ORDER_MARK:
+    if buffer[start : start + 3] == _BYTE_ORDER_MARK:
         notes[_MARKED] = start
-        start += 3
-    top = _TopHeader(buffer, notes)
-    body = top.read(start, stop)
-    parts = read_parts(buffer, start, body, stop, top.structure, notes, bare_cr=top.bare_cr)
+        start = min(start + 3, stop)
+    top = _short_header(buffer, start, stop) or _long_header(buffer, start, stop, notes)
+    fields, body, structure, recipients, mime, bare_cr = top
+    parts = read_parts(buffer, start, body, stop, structure, notes, bare_cr=bare_cr)
     if not notes:
-        return Skeleton(tuple(top.fields), parts, top.recipients, top.mime)
+        return Skeleton(fields, parts, recipients, mime)
     defects = [Defect(Location(name, offset=offset), reason) for reason, offset in notes.items()]
     defects.sort()
-    return Skeleton(tuple(top.fields), parts, top.recipients, top.mime, tuple(defects))
+    return Skeleton(fields, parts, recipients, mime, tuple(defects))
 
 
-class _TopHeader:
-    """What is kept of the header of the message itself."""
+_TopHeader = tuple[HeaderFields, int, Structure, int, bool, bool]
+"""The header of the message itself: its fields, where the body begins, what tells the structure,
+how many recipients, whether it is MIME, whether a carriage return alone ends its lines."""
 
-    __slots__ = ("bare_cr", "buffer", "fields", "mime", "notes", "recipients", "structure")
 
-    def __init__(self, buffer: Buffer, notes: Notes) -> None:
-        self.buffer = buffer
-        self.notes = notes
-        self.fields: list[HeaderField] = []
-        self.structure: Structure = {}
-        self.recipients = 0
-        self.mime = False
-        self.bare_cr = False
-
-    def read(self, start: int, end: int) -> int:
-        """Read the header that begins at ``start`` and return where the body begins."""
-        body = self._read_short(start, end)
-        if body is not None:
-            return body
-        block = HeaderBlock(self.buffer, start, end)
-        for name, value, first, last, offset in block.fields():
-            self._keep(name, value, last - first, offset)
-            self._use(name.lower(), value, first, last)
-        body = block.body
-        if not block.blank_line:
-            self.notes.setdefault(NO_BLANK_LINE, body)
-        raw = self.buffer[start : min(body, start + 4096)]
-        self.bare_cr = _BARE_CR.search(raw) is not None
-        return body
-
-    def _read_short(self, start: int, end: int) -> int | None:
-        """Read a short header and return where the body begins; None if it is no such header."""
-        stop = self.buffer.find(b"\r\n\r\n", start, min(end, start + _SHORT_HEADER))
-        if stop < 0 or (lines := short_lines(self.buffer[start:stop])) is None:
-            return None
-        if len(lines) > FIELD_LIMIT:
-            return None
-        fields: list[HeaderField] = []
-        used: list[tuple[str, str, int, int]] = []
-        offset = start
-        for line in lines:
-            name, colon, rest = line.partition(":")
-            key = field_key(name)
-            if key is None or not colon:
-                return None
-            value = rest.strip(" \t")
-            if "\0" in value:
-                value = short_value(value)
-            field: HeaderField = _new_field(HeaderField)
-            _set_name(field, name)
-            _set_value(field, value)
-            _set_offset(field, offset)
-            fields.append(field)
-            if key in _USED_FIELDS:
-                last = offset + len(line)
-                used.append((key, value, last - len(rest), last))
-            offset += len(line) + 2
-        for one in used:
-            self._use(*one)
-        self.fields = fields
-        return stop + 4
-
-    def _keep(self, name: str, value: str, length: int, offset: int) -> None:
-        if length > FIELD_LENGTH_LIMIT:
-            self.notes.setdefault(_FIELD_TOO_LONG, offset)
-            value = value[:FIELD_LENGTH_LIMIT]
-        if len(self.fields) < FIELD_LIMIT:
-            self.fields.append(HeaderField(name, value, offset))
-        else:
-            self.notes.setdefault(_TOO_MANY_FIELDS, offset)
-
-    def _use(self, key: str, value: str, first: int, last: int) -> None:
-        if key in _RECIPIENT_FIELDS:
-            self.recipients += count_addresses(self.buffer, first, last)
+def _short_header(buffer: Buffer, start: int, end: int) -> _TopHeader | None:
+    """Return a header with nothing unusual about it, None if it is no such header."""
+    found = short_header_end(buffer, start, min(end, start + _SHORT_HEADER))
+    if found is None:
+        return None
+    stop, gap = found
+    lines = short_lines(buffer[start:stop], gap)
+    if lines is None or len(lines) > FIELD_LIMIT:
+        return None
+    if lines[0].startswith(("From ", ">From ")) and len(lines) > 1:
+        start += len(lines.pop(0)) + gap  # the line before each mail of a Unix mailbox
+    parts = [line.partition(":") for line in lines]
+    keys = [field_key(name) for name, _, _ in parts]
+    if None in keys or not all(map(_COLON, parts)):
+        return None
+    structure: Structure = {}
+    recipients = 0
+    mime = False
+    for key in _USED_FIELDS.intersection(keys):
+        first = keys.index(key)
+        if key == "mime-version":
+            mime = True
         elif key in STRUCTURE_FIELDS:
-            self.structure.setdefault(key, value)
-            self.mime = self.mime or key == "content-type"
-        elif key == "mime-version":
-            self.mime = True
+            structure[key] = short_value(parts[first][2])
+            mime = mime or key == "content-type"
+        elif keys.count(key) == 1:
+            recipients += count_in_text(short_value(parts[first][2]))
+        else:
+            same = (part[2] for one, part in zip(keys, parts, strict=True) if one == key)
+            recipients += sum(map(count_in_text, map(short_value, same)))
+    fields = HeaderFields(None, parts, cast("list[str]", keys), start, gap)
+    return fields, stop + 2 * gap, structure, recipients, mime, False
+
+
+def _long_header(buffer: Buffer, start: int, end: int, notes: Notes) -> _TopHeader:
+    """Return a header of any size and shape; what is wrong with it goes to ``notes``."""
+    kept: list[HeaderField] = []
+    structure: Structure = {}
+    recipients = 0
+    mime = False
+    block = HeaderBlock(buffer, start, end)
+    for name, value, first, last, offset in block.fields():
+        if last - first > FIELD_LENGTH_LIMIT:
+            notes.setdefault(_FIELD_TOO_LONG, offset)
+        if len(kept) < FIELD_LIMIT:
+            kept.append(HeaderField(name, value[:FIELD_LENGTH_LIMIT], offset))
+        else:
+            notes.setdefault(_TOO_MANY_FIELDS, offset)
+        key = name.lower()
+        if key in _RECIPIENT_FIELDS:
+            recipients += count_addresses(buffer, first, last)
+        elif key in STRUCTURE_FIELDS:
+            structure.setdefault(key, value)
+        mime = mime or key in _MIME_FIELDS
+    if not block.blank_line:
+        notes.setdefault(NO_BLANK_LINE, block.body)
+    raw = buffer[start : min(block.body, start + 4096)]
+    bare_cr = _BARE_CR.search(raw) is not None
+    return HeaderFields(kept), block.body, structure, recipients, mime, bare_cr

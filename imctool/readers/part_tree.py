@@ -18,6 +18,7 @@ from imctool.readers.header_fields import (
     HeaderBlock,
     field_key,
     parse_parameters,
+    short_header_end,
     short_lines,
     short_value,
 )
@@ -65,6 +66,31 @@ _set_filename = Part.__dict__["filename"].__set__
 _set_encoded = Part.__dict__["encoded"].__set__
 
 
+def _made_part(
+    number: str,
+    kind: str,
+    header: Declared,
+    start: int,
+    body: int,
+    embedded: int,
+    *,
+    encoded: bool,
+) -> Part:
+    """Return a part without its size, which is put in when the end of its body is known."""
+    _, charset, _, encoding, filename, _ = header
+    part: Part = _new_part(Part)
+    _set_number(part, number)
+    _set_content_type(part, kind)
+    _set_charset(part, charset)
+    _set_encoding(part, encoding)
+    _set_header_offset(part, start)
+    _set_offset(part, body)
+    _set_embedded(part, embedded)
+    _set_filename(part, filename)
+    _set_encoded(part, encoded)
+    return part
+
+
 class Declared(NamedTuple):
     """What the header of a part declares; ``content_type`` is None where nothing does."""
 
@@ -81,8 +107,16 @@ def declared(structure: Structure) -> Declared:
 
     A Content-Type without a slash counts as text/plain (RFC 2045 section 5.2).
     """
-    content_type, charset, boundary, filename, too_many = None, None, None, None, False
     text = structure.get("content-type")
+    encoding = structure.get("content-transfer-encoding", "")
+    disposition = structure.get("content-disposition")
+    if text is None or len(text) < 60:  # most of a spool's are the same few
+        return _declared_once(text, encoding, disposition)
+    return _declare(text, encoding, disposition)
+
+
+def _declare(text: str | None, encoding: str, disposition: str | None) -> Declared:
+    content_type, charset, boundary, filename, too_many = None, None, None, None, False
     if text is not None:
         content_type, parameters, too_many = parse_parameters(text)
         if "/" not in content_type:
@@ -92,22 +126,23 @@ def declared(structure: Structure) -> Declared:
             charset = charset.strip()
         boundary = parameters.get("boundary")
         filename = parameters.get("name")
-    encoding = structure.get("content-transfer-encoding", "")
     if encoding:
         encoding = parse_parameters(encoding).value
-    disposition = structure.get("content-disposition")
     if disposition is not None:
         filename = parse_parameters(disposition).parameters.get("filename", filename)
     return Declared(content_type, charset, boundary, encoding, filename, too_many)
 
 
+_declared_once = lru_cache(maxsize=1024)(_declare)
+
+
 @lru_cache(maxsize=256)
-def _declared_in(raw: bytes) -> Declared | None:
+def _declared_in(raw: bytes, gap: int) -> Declared | None:
     """Return what a short header declares, None if there is anything unusual about it.
 
     The headers of text parts are the same in most mail, so that few are read twice.
     """
-    lines = short_lines(raw)
+    lines = short_lines(raw, gap)
     if lines is None:
         return None
     structure: Structure = {}
@@ -180,8 +215,9 @@ def read_parts(
         if header.too_many_parameters:
             notes[_TOO_MANY_PARAMETERS] = start
         kind, size = kind or "text/plain", max(end - body, 0)
-        charset, encoding, filename = header.charset, header.encoding, header.filename
-        return (Part("1", kind, charset, encoding, start, body, size, 0, filename),)
+        part = _made_part("1", kind, header, start, body, 0, encoded=False)
+        _set_size(part, size)
+        return (part,)
     walk = _Walk(buffer, end, notes, PART_LIMIT, bare_cr=bare_cr, encoded=False)
     walk.run(start, body, header, "", _WHOLE)
     if walk.hidden:
@@ -285,11 +321,12 @@ class _Walk:
 
         A boundary line ends the header as a blank line does.
         """
-        stop = self.buffer.find(b"\r\n\r\n", start, min(self._end, start + _SHORT_HEADER))
-        if stop >= 0:
-            short = _declared_in(self.buffer[start:stop])
+        end = short_header_end(self.buffer, start, min(self._end, start + _SHORT_HEADER))
+        if end is not None:
+            stop, gap = end
+            short = _declared_in(self.buffer[start:stop], gap)
             if short is not None:
-                return stop + 4, short
+                return stop + 2 * gap, short
         structure: Structure = {}
         block = HeaderBlock(self.buffer, start, self._end, self._is_delimiter)
         for field in block.fields():
@@ -333,26 +370,17 @@ class _Walk:
         self, start: int, body: int, header: Declared, number: str, scope: _Scope
     ) -> tuple[Part, bytes | None]:
         """Return the part that a header describes, and its boundary where it has parts to read."""
-        kind, charset, declared_boundary, encoding, filename, too_many = header
+        kind = header.content_type
         boundary: bytes | None = None
         if kind is None:
             kind = scope.default_type
         elif kind.startswith("multipart/"):
-            boundary = self._usable_boundary(declared_boundary, start, scope)
-        if too_many:
+            boundary = self._usable_boundary(header.boundary, start, scope)
+        if header.too_many_parameters:
             self._notes.setdefault(_TOO_MANY_PARAMETERS, start)
         if scope.is_body_of_message:
             number += "1" if boundary is None else "TEXT"
-        part: Part = _new_part(Part)
-        _set_number(part, number)
-        _set_content_type(part, kind)
-        _set_charset(part, charset)
-        _set_encoding(part, encoding)
-        _set_header_offset(part, start)
-        _set_offset(part, body)
-        _set_embedded(part, scope.embedded)
-        _set_filename(part, filename)
-        _set_encoded(part, self._encoded)
+        part = _made_part(number, kind, header, start, body, scope.embedded, encoded=self._encoded)
         return part, boundary
 
     def _usable_boundary(self, declared: str | None, start: int, scope: _Scope) -> bytes | None:

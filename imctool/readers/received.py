@@ -80,9 +80,7 @@ def own_received(skeleton: Skeleton, spool_name: SpoolName | None) -> OwnReceive
     """
     top: OwnReceived | None = None
     is_first = True
-    for field in skeleton.headers:
-        if field.name.lower() != "received":
-            continue
+    for field in skeleton.headers.named("received"):
         received = parse_received(field)
         if received and spool_name is not None and received.spool_name == spool_name:
             return received

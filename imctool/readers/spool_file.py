@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-from datetime import UTC, datetime, timedelta
 
 from imctool.model.evidence import Defect, EvidenceFile, Location
 from imctool.model.mail import Envelope, Skeleton, SpoolFile
@@ -17,9 +16,6 @@ from imctool.readers.received import own_received
 KEPT_RECIPIENTS = 1000
 """How many recipients are kept unless the caller says otherwise; all are counted."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_SECONDS = 253_402_300_799
-
 
 def read_spool_file(
     file: EvidenceFile, *, most_recipients: int | None = KEPT_RECIPIENTS
@@ -29,17 +25,15 @@ def read_spool_file(
     A cut or damaged mail is a SpoolFile with defects; a Defect stands for what cannot be opened,
     is no regular file, is gone, or is empty. The file is opened read-only.
     """
-    location = file.location()
+    location = Location(file.name)
     try:
-        buffer, status = open_buffer(file.path)
+        buffer, _ = open_buffer(file.path)
     except OSError as error:
         return Defect(location, error.strerror or str(error))
     try:
         if not len(buffer):
             return Defect(location, "file is empty")
-        seconds = min(max(status.st_mtime, 0), _LATEST_SECONDS)
-        modified = _EPOCH + timedelta(seconds=seconds)
-        return spool_file_from_buffer(buffer, location, modified, most_recipients=most_recipients)
+        return spool_file_from_buffer(buffer, location, most_recipients=most_recipients)
     finally:
         if isinstance(buffer, mmap.mmap):
             buffer.close()
@@ -48,11 +42,10 @@ def read_spool_file(
 def spool_file_from_buffer(
     buffer: Buffer,
     location: Location,
-    modified: datetime,
     *,
     most_recipients: int | None = KEPT_RECIPIENTS,
 ) -> SpoolFile:
-    """Return the mail that ``buffer`` holds; ``modified`` is the time of the file, in UTC."""
+    """Return the mail that ``buffer`` holds."""
     path = location.path
     envelope, problems = read_envelope(buffer, most_recipients=most_recipients)
     skeleton = read_skeleton(buffer, envelope.raw_length, name=path)
@@ -64,7 +57,6 @@ def spool_file_from_buffer(
         location,
         _spool_name(path, envelope, skeleton),
         len(buffer),
-        modified,
         envelope,
         skeleton,
         defects,
