@@ -1,0 +1,116 @@
+"""What a folder of evidence holds, counted to the last file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from imctool.model.evidence import InputKind
+from imctool.readers.discovery import discover, folder_kind
+
+MAIL = b"From: a@b\r\nTo: c@d\r\n\r\n"
+
+
+def put(root: Path, name: str, data: bytes = MAIL) -> Path:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("exchsrvr/imcdata/in", InputKind.SPOOL_IN),
+        ("imcdata/in/archive", InputKind.SPOOL_IN_ARCHIVE),
+        ("out", InputKind.SPOOL_OUT),
+        ("out/archive", InputKind.SPOOL_OUT_ARCHIVE),
+        ("work", InputKind.SPOOL_WORK),
+        ("pickup", InputKind.PICKUP),
+        ("pickup/archive", InputKind.PICKUP),
+        ("turfdir", InputKind.TURF),
+        ("in/temp", InputKind.SPOOL_IN),
+        ("archive", None),
+        ("in/copies", None),
+        ("mail", None),
+    ],
+)
+def test_the_innermost_folder_tells_the_kind(folder: str, kind: InputKind | None) -> None:
+    assert folder_kind(tuple(folder.split("/"))) is kind
+
+
+def test_folder_names_match_in_any_letter_case(tmp_path: Path) -> None:
+    put(tmp_path, "IMCDATA/IN/ARCHIVE/TG45CLP6")
+    put(tmp_path, "imcdata/out/TG45CLP7")
+    kinds = {file.name: file.kind for file in discover([tmp_path]).files}
+    assert kinds == {
+        "IMCDATA/IN/ARCHIVE/TG45CLP6": InputKind.SPOOL_IN_ARCHIVE,
+        "imcdata/out/TG45CLP7": InputKind.SPOOL_OUT,
+    }
+
+
+def test_a_folder_given_directly_counts_by_its_own_name(tmp_path: Path) -> None:
+    put(tmp_path, "In/TG45CLP6")
+    (found,) = discover([tmp_path / "In"]).files
+    assert (found.name, found.kind) == ("TG45CLP6", InputKind.SPOOL_IN)
+
+
+def test_empty_folders_are_evidence_too(tmp_path: Path) -> None:
+    (tmp_path / "In" / "Archive").mkdir(parents=True)
+    assert discover([tmp_path]).folders == {InputKind.SPOOL_IN, InputKind.SPOOL_IN_ARCHIVE}
+
+
+def test_every_file_is_read_unreadable_or_skipped(tmp_path: Path) -> None:
+    put(tmp_path, "In/TG45CLP6")
+    put(tmp_path, ".hidden")
+    put(tmp_path, "empty.txt", b"")
+    (tmp_path / "link").symlink_to(tmp_path / "In" / "TG45CLP6")
+    os.mkfifo(tmp_path / "pipe")
+    found = discover([tmp_path])
+    assert (found.seen, len(found.files), found.skipped, found.unreadable) == (5, 1, 4, 0)
+    assert {one.location.path for one in found.defects} == {"empty.txt", "link", "pipe"}
+
+
+def test_links_that_go_round_in_circles_are_not_followed(tmp_path: Path) -> None:
+    put(tmp_path, "a/TG45CLP6")
+    (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert len(discover([tmp_path]).files) == 1
+
+
+def test_a_file_under_two_paths_counts_once(tmp_path: Path) -> None:
+    put(tmp_path, "In/TG45CLP6")
+    found = discover([tmp_path, tmp_path / "In"])
+    assert len(found.files) == 1
+    assert found.files[0].name == f"{tmp_path.as_posix()}/In/TG45CLP6"
+
+
+def test_a_damaged_file_with_a_spool_name_holds_the_place_of_a_mail(tmp_path: Path) -> None:
+    put(tmp_path, "In/TG45CLP6", b"\0" * 50)
+    put(tmp_path, "In/desktop.ini", b"[x]\r\n")
+    kinds = {file.name: file.kind for file in discover([tmp_path]).files}
+    assert kinds == {"In/TG45CLP6": InputKind.SPOOL_IN, "In/desktop.ini": InputKind.OTHER}
+
+
+def test_the_order_of_the_file_system_does_not_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b/2", "a/1", "c", "a/0"):
+        put(tmp_path, name)
+    names = [file.name for file in discover([tmp_path]).files]
+    listed = os.scandir
+
+    class Backwards:
+        def __init__(self, path: object) -> None:
+            with listed(path) as scan:  # type: ignore[call-overload]
+                self.entries = list(scan)[::-1]
+
+        def __enter__(self) -> list[os.DirEntry[str]]:
+            return self.entries
+
+        def __exit__(self, *_: object) -> None:
+            return None
+
+    monkeypatch.setattr(os, "scandir", Backwards)
+    assert [file.name for file in discover([tmp_path]).files] == names == sorted(names)
