@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 from imctool.knowledge.charsets import convertible
 from imctool.ledger.ledger import Ledger
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.mail import Skeleton
 from imctool.model.message import Fate, Message
 from imctool.model.settings import CharacterSets, RegistryValue
-from imctool.model.smtp import Direction
 
 
 @dataclass(slots=True)

@@ -52,14 +52,21 @@ def find_causes(case: Case, causes: Sequence[Cause], tool: Tool) -> tuple[Findin
     the lowest rank; a rival that matches too is kept only as possible.
     """
     shown: dict[tuple[str, str, bool], _Shown] = {}
-    groups: dict[str, list[Cause]] = defaultdict(list)
-    for cause in causes:
-        groups[cause.group].append(cause)
+    by_fate = {fate: _groups(causes, fate) for fate in (*Fate, None)}
     for message in (*case.ledger.messages, None):
-        for rivals in groups.values():
+        for rivals in by_fate[message.fate if message is not None else None]:
             _weigh(case, message, rivals, shown)
     findings = [_finding(case, one, doubtful, tool) for (*_, doubtful), one in shown.items()]
     return tuple(sorted(findings, key=_order))
+
+
+def _groups(causes: Sequence[Cause], fate: Fate | None) -> list[list[Cause]]:
+    """Return the groups of rivals that may explain a message of that fate (None: the site)."""
+    groups: dict[str, list[Cause]] = defaultdict(list)
+    for cause in causes:
+        if any(match.fates is None or fate in match.fates for match in cause.matches):
+            groups[cause.group].append(cause)
+    return list(groups.values())
 
 
 def _weigh(
@@ -70,13 +77,10 @@ def _weigh(
 ) -> None:
     matched = []
     for cause in rivals:
-        if any(holds(case, message, [one]) is not None for one in cause.unless):
-            continue
-        for match in cause.matches:
-            evidence = holds(case, message, match.conditions)
-            if evidence is not None and (message is not None or evidence):
-                matched.append((_CONFIDENCE[match.confidence], cause.rank, cause, match, evidence))
-                break
+        found = _best_match(case, message, cause)
+        if found is not None:
+            match, evidence = found
+            matched.append((_CONFIDENCE[match.confidence], cause.rank, cause, match, evidence))
     matched.sort(key=lambda one: one[:2])
     for place, (_, _, cause, match, evidence) in enumerate(matched):
         doubtful = place > 0 or match.confidence is Confidence.POSSIBLE
@@ -84,6 +88,18 @@ def _weigh(
         if key not in shown:
             shown[key] = _Shown(cause, match)
         shown[key].add(match, message, evidence)
+
+
+def _best_match(
+    case: Case, message: Message | None, cause: Cause
+) -> tuple[Match, tuple[Evidence, ...]] | None:
+    """Return the first match of the cause that holds, None if none does or it is ruled out."""
+    for match in cause.matches:
+        evidence = holds(case, message, match.conditions)
+        if evidence is not None and (message is not None or evidence):
+            ruled_out = any(holds(case, message, [one]) is not None for one in cause.unless)
+            return None if ruled_out else (match, evidence)
+    return None
 
 
 def _finding(case: Case, shown: _Shown, doubtful: bool, tool: Tool) -> Finding:

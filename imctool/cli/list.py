@@ -82,7 +82,7 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     rows = [
         (kind, mail, time)
         for kind, mail in mails
-        if wanted.fits(kind, mail) and within(reading, time := _time(mail, clock))
+        if wanted.fits(kind, mail) and within(reading, time := clock.utc(mail.moment))
     ]
     rows.sort(key=lambda row: _sort_key(choice["key"], row), reverse=choice["reverse"])
     _write(reading, rows, clock, names=choice["names"])
@@ -148,13 +148,6 @@ def _names(given: tuple[str, ...]) -> frozenset[str] | None:
         words = sys.stdin.read().split() if one == "-" else [one]
         names.update(word.lower() for word in words)
     return frozenset(names)
-
-
-def _time(mail: SpoolFile, clock: ServerClock) -> datetime | None:
-    from imctool.readers.received import own_received
-
-    received = own_received(mail.skeleton, mail.spool_name)
-    return clock.utc(received.time if received is not None else mail.envelope.time)
 
 
 def _sort_key(key: str, row: tuple[InputKind, SpoolFile, datetime | None]) -> tuple[bool, Any, str]:

@@ -29,6 +29,7 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
     from imctool.ledger.clock import derive_clock
     from imctool.model.evidence import EvidenceFile, Form, InputKind
     from imctool.model.mail import SpoolFile
+    from imctool.readers.received import with_own_received
     from imctool.readers.spool_file import read_spool_file
     from imctool.report.documents import spool_file_document
     from imctool.report.json_text import json_text
@@ -41,7 +42,7 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
     if not isinstance(mail, SpoolFile):
         complain(reading, f"{file}: {mail.reason}")
         ctx.exit(exit_status.NOTHING_READ)
-    clock = derive_clock(reading.zone, (), [mail])
+    clock = derive_clock(reading.zone, (), [with_own_received(mail)])
     moment = mail.envelope.time
     document = spool_file_document(mail, clock.utc(moment), assumed=clock.assumed(moment))
     if reading.format == "json":

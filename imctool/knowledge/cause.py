@@ -47,6 +47,14 @@ class Match:
     fate: Fate | None = None
     severity: Severity | None = None
 
+    @property
+    def fates(self) -> frozenset[str] | None:
+        """The fates that a message must have one of, None where any will do."""
+        for condition in self.conditions:
+            if "fate" in condition:
+                return frozenset(condition["fate"])
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
 from imctool.model.tracking import parse_mts_id
-from imctool.readers.received import own_received
 
 _WIDEST = timedelta(hours=14)
 _STEP = timedelta(minutes=15)
@@ -128,8 +127,8 @@ def _sorted(stamps: Sequence[Offset]) -> tuple[Offset, ...]:
 
 def _from_received(files: Iterable[SpoolFile]) -> Iterable[Offset]:
     for file in files:
-        received = own_received(file.skeleton, file.spool_name)
-        if received is None or received.time is None or received.spool_name != file.spool_name:
+        received = file.own_received
+        if received is None or received.time is None:
             continue
         offset = received.time.utcoffset()
         if offset is not None and abs(offset) <= _WIDEST:

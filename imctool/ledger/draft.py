@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.mail import SpoolFile
-from imctool.model.smtp import Direction, Transaction
+from imctool.model.smtp import Transaction
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, parse_mts_id
-from imctool.readers.received import own_received
 
 NON_DELIVERY = frozenset({1017, 1007, 34})
 """Tracking events by which a report was generated (Q173364, Q174078)."""
@@ -99,9 +99,7 @@ class Draft:
         """Return every UTC time at which something of the message is known to have happened."""
         found: list[datetime] = []
         for _, file in self.files:
-            received = own_received(file.skeleton, file.spool_name)
-            moment = received.time if received is not None else file.envelope.time
-            utc = clock.utc(moment)
+            utc = clock.utc(file.moment)
             if utc is not None:
                 found.append(utc)
         found.extend(record.time for record in self.tracking)

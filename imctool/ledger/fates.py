@@ -14,9 +14,10 @@ from imctool.ledger import coverage
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.coverage import EvidenceMap
 from imctool.ledger.draft import Draft
+from imctool.model.direction import Direction
 from imctool.model.evidence import InputKind
 from imctool.model.message import Fate
-from imctool.model.smtp import Direction, Outcome
+from imctool.model.smtp import Outcome
 
 DELIVERED_INBOUND = (1013, 1014, 1004, 1005, 1015, 9, 10, 1000)
 """Tracking events after which the store, the MTA or the next hop has an inbound message.

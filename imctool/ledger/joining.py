@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from imctool.ledger.draft import Draft
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.mail import MailFormat, SpoolFile
-from imctool.model.smtp import Direction
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, normalised_mts_id, parse_mts_id
 from imctool.readers.collection import Collection
-from imctool.readers.received import own_received
 
 _FOLDER_DIRECTION = {
     InputKind.SPOOL_IN: Direction.INBOUND,
@@ -117,7 +116,7 @@ def direction_of(kind: InputKind, file: SpoolFile) -> Direction | None:
     """
     if kind in _FOLDER_DIRECTION:
         return _FOLDER_DIRECTION[kind]
-    received = own_received(file.skeleton, file.spool_name)
+    received = file.received
     if received is not None and file.spool_name and received.spool_name == file.spool_name:
         return received.direction
     if file.envelope.format is MailFormat.IMCR and file.spool_name is not None:

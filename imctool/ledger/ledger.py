@@ -20,11 +20,11 @@ from imctool.ledger.joining import fold_reports, join_records
 from imctool.ledger.observations import observe
 from imctool.ledger.sessions import clock_pairs, event_pairs, join_transactions
 from imctool.model.diagnosis import Server
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.message import Message
-from imctool.model.smtp import Direction, Outcome, Transaction
+from imctool.model.smtp import Outcome, Transaction
 from imctool.readers.collection import Collection
-from imctool.readers.received import own_received
 
 _MINUTES = timedelta(minutes=3)
 
@@ -269,8 +269,8 @@ def _server(collection: Collection, clock: ServerClock) -> Server:
     names: dict[str, int] = {}
     versions: set[str] = {one.version for one in collection.banners}
     for _, file in collection.spool_files:
-        received = own_received(file.skeleton, file.spool_name)
-        if received is None or received.spool_name not in {file.spool_name, None}:
+        received = file.own_received
+        if received is None:
             continue
         if received.host:
             names[received.host] = names.get(received.host, 0) + 1

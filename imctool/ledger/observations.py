@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.mail import SpoolFile
 from imctool.model.message import Fate, Message, Observation, ObservationKind
-from imctool.model.smtp import Direction, Transaction
+from imctool.model.smtp import Transaction
 from imctool.model.tracking import TrackingRecord
-from imctool.readers.received import own_received
 
 TRACKING_EVENTS = {
     0: "message transfer in",
@@ -113,8 +113,7 @@ _FOLDERS = {
 
 
 def _of_file(kind: InputKind, file: SpoolFile, clock: ServerClock) -> Observation:
-    received = own_received(file.skeleton, file.spool_name)
-    moment = received.time if received is not None else file.envelope.time
+    moment = file.moment
     count = file.recipient_count
     text = (
         f"{_FOLDERS.get(kind, 'was collected')}: {file.size} bytes, "

@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft, comparable, comparable_set
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
-from imctool.model.smtp import Direction, Outcome, Transaction
+from imctool.model.smtp import Outcome, Transaction
 
 _BEFORE = timedelta(minutes=15)
 _AFTER = timedelta(minutes=10)

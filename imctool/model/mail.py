@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import accumulate
 from typing import overload
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.spool_name import SpoolName
 
@@ -176,8 +177,27 @@ class Skeleton:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnReceived:
+    """What the Received field of the server itself says.
+
+    ``time`` is aware, or None where the date cannot be read. ``spool_name`` is None in the forms
+    of 4.0, whose id is a time. ``offset`` is that of the field.
+    """
+
+    direction: Direction
+    host: str
+    version: str
+    spool_name: SpoolName | None
+    time: datetime | None
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class SpoolFile:
-    """One mail file of the spool as read: envelope and skeleton, no bodies."""
+    """One mail file of the spool as read: envelope and skeleton, no bodies.
+
+    ``received`` is put in where it is wanted (readers/received.py); it costs a search.
+    """
 
     location: Location
     spool_name: SpoolName | None
@@ -185,6 +205,21 @@ class SpoolFile:
     envelope: Envelope
     skeleton: Skeleton
     defects: tuple[Defect, ...] = field(default=())
+    received: OwnReceived | None = None
+
+    @property
+    def own_received(self) -> OwnReceived | None:
+        """What the Received field says that carries the file's own spool name, or none at all.
+
+        The forms of 4.0 carry no spool name.
+        """
+        mine = self.received is not None and self.received.spool_name in {self.spool_name, None}
+        return self.received if mine else None
+
+    @property
+    def moment(self) -> datetime | None:
+        """When the server took the message: its Received time, else the envelope's wall clock."""
+        return self.envelope.time if self.received is None else self.received.time
 
     @property
     def recipient_count(self) -> int:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind, Location
 from imctool.model.mail import SpoolFile
-from imctool.model.smtp import Direction, Transaction
+from imctool.model.smtp import Transaction
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord
 

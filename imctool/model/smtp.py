@@ -6,15 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Location
 from imctool.model.mail import Skeleton
-
-
-class Direction(StrEnum):
-    """Seen from the server."""
-
-    INBOUND = "inbound"
-    OUTBOUND = "outbound"
 
 
 class Outcome(StrEnum):

@@ -23,6 +23,7 @@ from imctool.readers.event_log_text import read_event_text
 from imctool.readers.imc_settings import read_imc_settings
 from imctool.readers.local_time import DateOrder
 from imctool.readers.protocol_log import read_protocol_log
+from imctool.readers.received import with_own_received
 from imctool.readers.registry import read_registry_text
 from imctool.readers.spool_file import read_spool_file
 from imctool.readers.tracking_log import read_tracking_log
@@ -119,9 +120,14 @@ def collect(
 def read_spool_files(files: Sequence[EvidenceFile], jobs: int = 1) -> Iterable[SpoolFile | Defect]:
     """Return the mails of ``files`` in the same order, read by several processes if it pays."""
     if jobs < 2 or len(files) < _WORTH_A_POOL:
-        return map(read_spool_file, files)
+        return map(_read_mail, files)
     with ProcessPoolExecutor(min(jobs, os.cpu_count() or 1)) as pool:
-        return list(pool.map(read_spool_file, files, chunksize=500))
+        return list(pool.map(_read_mail, files, chunksize=500))
+
+
+def _read_mail(file: EvidenceFile) -> SpoolFile | Defect:
+    mail = read_spool_file(file)
+    return with_own_received(mail) if isinstance(mail, SpoolFile) else mail
 
 
 class _Span:

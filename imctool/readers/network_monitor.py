@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Location
-from imctool.model.smtp import Banner, Direction, LogSpan, Transaction
+from imctool.model.smtp import Banner, LogSpan, Transaction
 from imctool.readers.smtp_dialogue import Dialogue, own_version, parse_reply
 
 _LINE = re.compile(rb"[ \t+]*SMTP: (?:(Command|Response)\s*=|(Cmd|Rsp):)[ \t]*([^\r\n]*)")

@@ -12,8 +12,9 @@ import re
 from collections import deque
 from enum import Enum, auto
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
-from imctool.model.smtp import Banner, Direction, LogSpan, Outcome, Reply, Transaction
+from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
 from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
 from imctool.readers.protocol_log_lines import Entry
 from imctool.readers.smtp_dialogue import (

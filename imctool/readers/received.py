@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from imctool.model.mail import HeaderField, Skeleton
-from imctool.model.smtp import Direction
+from imctool.model.direction import Direction
+from imctool.model.mail import HeaderField, OwnReceived, Skeleton, SpoolFile
 from imctool.model.spool_name import SpoolName
 
 # Forms seen in 666 fields written by IMS 5.0.1457 to 5.5.2658 and in Q153060 (4.0):
@@ -32,22 +32,6 @@ _DATE = re.compile(
     r" (?:([+-])(\d\d)(\d\d)|(GMT|UT|UTC)\b)"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-@dataclass(frozen=True, slots=True)
-class OwnReceived:
-    """What the Received field of the server itself says.
-
-    ``time`` is aware, or None where the date cannot be read. ``spool_name`` is None in the forms
-    of 4.0, whose id is a time. ``offset`` is that of the field.
-    """
-
-    direction: Direction
-    host: str
-    version: str
-    spool_name: SpoolName | None
-    time: datetime | None
-    offset: int
 
 
 def parse_received(field: HeaderField) -> OwnReceived | None:
@@ -91,6 +75,11 @@ def own_received(skeleton: Skeleton, spool_name: SpoolName | None) -> OwnReceive
     if top and spool_name is not None and top.spool_name is not None:
         return None
     return top
+
+
+def with_own_received(file: SpoolFile) -> SpoolFile:
+    """Return the file with what its own Received field says put in."""
+    return replace(file, received=own_received(file.skeleton, file.spool_name))
 
 
 def _date(text: str) -> datetime | None:

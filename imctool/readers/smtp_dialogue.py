@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Location
-from imctool.model.smtp import Direction, Outcome, Reply, Transaction
+from imctool.model.smtp import Outcome, Reply, Transaction
 from imctool.readers.logged_text import RebuiltText
 from imctool.readers.mime_skeleton import read_skeleton
 

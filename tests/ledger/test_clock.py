@@ -11,6 +11,7 @@ from imctool.ledger.clock import ServerClock, derive_clock, format_offset
 from imctool.model.evidence import Location
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
+from imctool.readers.received import with_own_received
 from imctool.readers.spool_file import spool_file_from_buffer
 
 NAME = "WKA6D6YM"
@@ -21,7 +22,8 @@ def mail(received: str, envelope: bytes = b"") -> SpoolFile:
         "Received: from a by b with SMTP (Microsoft Exchange Internet Mail Service "
         f"Version 5.5.2653.13)\r\n\tid {NAME}; {received}\r\nFrom: a@b\r\n\r\n"
     )
-    return spool_file_from_buffer(envelope + text.encode(), Location(f"In/{NAME}"))
+    file = spool_file_from_buffer(envelope + text.encode(), Location(f"In/{NAME}"))
+    return with_own_received(file)
 
 
 WINTER = mail("Wed, 5 Nov 1997 14:51:27 -0500")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import EvidenceFile, Form, InputKind
 from imctool.model.mail import Part, SpoolFile
-from imctool.model.smtp import Direction
 from imctool.model.spool_name import SpoolName
 from imctool.readers.received import own_received, parse_received
 from imctool.readers.spool_file import read_spool_file

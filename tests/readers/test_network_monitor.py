@@ -7,8 +7,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import EvidenceFile, Form, InputKind
-from imctool.model.smtp import Banner, Direction, LogSpan, Outcome, Transaction
+from imctool.model.smtp import Banner, LogSpan, Outcome, Transaction
 from imctool.readers.network_monitor import parse_network_monitor, sniff_network_monitor
 from imctool.readers.protocol_log import read_protocol_log
 

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind
-from imctool.model.smtp import Banner, Direction, LogSpan, Outcome, Transaction
+from imctool.model.smtp import Banner, LogSpan, Outcome, Transaction
 from imctool.readers.local_time import DateOrder
 from imctool.readers.protocol_log import (
     iterate_transactions,

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind, Location
 from imctool.model.mail import HeaderField, SpoolFile
-from imctool.model.smtp import Direction
 from imctool.model.spool_name import SpoolName
 from imctool.readers.mime_skeleton import read_skeleton
 from imctool.readers.received import own_received, parse_received
