@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
 from typing import overload
@@ -25,13 +25,17 @@ class MailFormat(StrEnum):
     RFC822 = "rfc822"
 
 
+_FILETIME_EPOCH = datetime(1601, 1, 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """What stands before the message text. ``originator`` is None if not given, "" if null.
 
     ``recipients`` may be cut to what the caller asked to keep; ``recipient_count`` never is.
-    Addresses carry no angle brackets. ``time`` is the server's wall clock, so it is naive
-    (inferred from Q190709). ``raw_length`` is the offset of the message text in the file.
+    Addresses carry no angle brackets. ``filetime`` counts tenths of a microsecond from 1601 on
+    the server's wall clock (inferred from Q190709). ``raw_length`` is the offset of the message
+    text in the file.
     """
 
     format: MailFormat
@@ -39,9 +43,16 @@ class Envelope:
     recipients: tuple[str, ...] = ()
     recipient_count: int = 0
     mts_id: str | None = None
-    time: datetime | None = None
+    filetime: int | None = None
     peer: str | None = None
     raw_length: int = 0
+
+    @property
+    def time(self) -> datetime | None:
+        """The wall-clock time of the envelope, naive; None where it has none."""
+        if self.filetime is None:
+            return None
+        return _FILETIME_EPOCH + timedelta(microseconds=self.filetime // 10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ PATTERN = re.compile(r"[0-9A-DF-HJ-NP-TV-Z]{8}", re.IGNORECASE)
 """Any eight symbols of the alphabet, in either letter case (Explorer shows ``Jtmrmaqv``)."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
-_TO_DIGITS = str.maketrans(ALPHABET.lower() + ALPHABET, _DIGITS * 2)
+_TO_DIGITS = str.maketrans(ALPHABET.lower() + ALPHABET + "eiouEIOU", _DIGITS * 2 + "!" * 8)
 """Each symbol, in either letter case, to the digit of the same value that int() knows."""
 
 
@@ -48,9 +48,12 @@ class SpoolName:
     @classmethod
     def find(cls, text: str) -> SpoolName | None:
         """Return the name that the whole of ``text`` spells, or None."""
-        if len(text) != LENGTH or not PATTERN.fullmatch(text):
+        if len(text) != LENGTH or not (text.isascii() and text.isalnum()):
             return None
-        return cls(int(text.translate(_TO_DIGITS), 32))
+        try:
+            return cls(int(text.translate(_TO_DIGITS), 32))
+        except ValueError:  # one of the four vowels that are no symbols
+            return None
 
     def __str__(self) -> str:
         symbols = []

@@ -13,10 +13,9 @@ _TOKEN = re.compile(
     rb"""|([,;:"(<\[])""",
     re.DOTALL,
 )
-# The shape of most fields: one address, alone or behind a name; or several, none of them quoted.
-_BARE = r"""(?:[^,;:"(<>\[\\]*+<[^<>",;:()\[\\\s]++>|\s*+[^,;:"(<>\[\\\s]++)\s*+"""
-_ONE_MAILBOX = re.compile(rf"""(?:\s*+"[^"\\]*+"\s*+<[^<>",;:()\[\\\s]++>\s*+|{_BARE})""")
-_MAILBOXES = re.compile(rf"{_BARE}(?:,{_BARE})*+")
+# The shape of most fields with several addresses: none of their names is quoted.
+_MAILBOX = r"""(?:[^,;:"(<>\[\\]*+<[^<>",;:()\[\\\s]++>|\s*+[^,;:"(<>\[\\\s]++)\s*+"""
+_MAILBOXES = re.compile(rf"{_MAILBOX}(?:,{_MAILBOX})*+")
 _MORE_THAN_COMMAS = re.compile(rb"""[;:("\[\\]|<[^<>,]*+(?!>)""")
 _INSIDE = {
     b'"': re.compile(rb'\\.|(")', re.DOTALL),
@@ -109,8 +108,8 @@ class AddressCounter:
 
 def count_in_text(value: str) -> int:
     """Return the number of addresses in an unfolded field value, decoded as Latin-1."""
-    if _ONE_MAILBOX.fullmatch(value):
-        return 1
+    if not ("," in value or ":" in value or ";" in value or "(" in value):
+        return 1 if value.strip() else 0
     if _MAILBOXES.fullmatch(value):
         return value.count(",") + 1
     return count_addresses(value.encode("latin-1"))

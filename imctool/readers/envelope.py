@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from imctool.model.mail import Envelope, MailFormat
 from imctool.readers.file_buffer import WINDOW, Buffer, find_in_windows, release_pages
@@ -46,9 +46,10 @@ _PICKUP_LINE = re.compile(
 
 # A FILETIME counts tenths of a microsecond from 1601. Outside 1993 to 2010 it is no time of these
 # servers, and the bytes mean something else.
-_EPOCH = datetime(1601, 1, 1)
-_EARLIEST = (datetime(1993, 1, 1) - _EPOCH).days * 86400 * 10**7
-_LATEST = (datetime(2011, 1, 1) - _EPOCH).days * 86400 * 10**7
+_EARLIEST = (datetime(1993, 1, 1) - datetime(1601, 1, 1)).days * 86400 * 10**7
+_LATEST = (datetime(2011, 1, 1) - datetime(1601, 1, 1)).days * 86400 * 10**7
+
+_IMCR = MailFormat.IMCR  # looking a member up costs more than the rest of a small envelope
 
 Problem = tuple[int, str]
 """Offset in the buffer and what is wrong there."""
@@ -63,10 +64,9 @@ def read_envelope(
     Where the end of an ImCr block is not found, ``raw_length`` is the stated length if a header
     field stands there, else the length of the buffer, and the recipients seen up to there count.
     """
-    form = _form(buffer)
-    if form is MailFormat.IMCR:
+    if buffer[4:8] == SIGNATURE:
         return _read_imcr(buffer, most_recipients)
-    if form is MailFormat.PICKUP:
+    if _form(buffer) is MailFormat.PICKUP:
         return _read_pickup(buffer, most_recipients), []
     return Envelope(MailFormat.RFC822), []
 
@@ -135,8 +135,9 @@ def _read_imcr(buffer: Buffer, most: int | None) -> tuple[Envelope, list[Problem
         kept = tuple([str(address, "latin-1") for address in addresses[:most]])
     else:
         kept, count = _many_recipients(buffer, first, end, most)
-    time = _time(buffer)
-    return Envelope(MailFormat.IMCR, originator, kept, count, mts_id, time, peer, text), problems
+    ticks = int.from_bytes(buffer[16:24], "little")
+    filetime = ticks if _EARLIEST <= ticks < _LATEST else None
+    return Envelope(_IMCR, originator, kept, count, mts_id, filetime, peer, text), problems
 
 
 def _originator(buffer: Buffer, end: int) -> tuple[str | None, int]:
@@ -172,16 +173,6 @@ def _many_recipients(
         else:
             count += len(_COUNTED.findall(buffer, first, last))
     return tuple(kept), count
-
-
-def _time(buffer: Buffer) -> datetime | None:
-    raw = buffer[16:24]
-    if len(raw) < 8:
-        return None
-    ticks = int.from_bytes(raw, "little")
-    if not _EARLIEST <= ticks < _LATEST:
-        return None
-    return _EPOCH + timedelta(microseconds=ticks // 10)
 
 
 def _pickup_lines(buffer: Buffer) -> Iterator[tuple[bool, str, int]]:

@@ -93,18 +93,15 @@ def _short_header(buffer: Buffer, start: int, end: int) -> _TopHeader | None:
     structure: Structure = {}
     recipients = 0
     mime = False
-    for key in _USED_FIELDS.intersection(keys):
-        first = keys.index(key)
-        if key == "mime-version":
-            mime = True
-        elif key in STRUCTURE_FIELDS:
-            structure[key] = short_value(parts[first][2])
-            mime = mime or key == "content-type"
-        elif keys.count(key) == 1:
-            recipients += count_in_text(short_value(parts[first][2]))
-        else:
-            same = (part[2] for one, part in zip(keys, parts, strict=True) if one == key)
-            recipients += sum(map(count_in_text, map(short_value, same)))
+    for key, part in zip(keys, parts, strict=True):
+        if key not in _USED_FIELDS:
+            continue
+        if key in _RECIPIENT_FIELDS:
+            recipients += count_in_text(short_value(part[2]))
+            continue
+        mime = mime or key in _MIME_FIELDS
+        if key in STRUCTURE_FIELDS:
+            structure.setdefault(key, short_value(part[2]))
     fields = HeaderFields(None, parts, cast("list[str]", keys), start, gap)
     return fields, stop + 2 * gap, structure, recipients, mime, False
 
