@@ -61,12 +61,12 @@ class Case:
         return None
 
     def versions(self) -> frozenset[str]:
-        """Return the server's versions as ``4.0``, ``5.0``, ``5.5``; empty if not known."""
-        return frozenset(
-            ".".join(build.split(".")[:2])
-            for build in self.ledger.server.versions
-            if build[:1].isdigit()
-        )
+        """Return the server's versions as ``4.0``, ``5.0``, ``5.5``; empty if not known.
+
+        Where only 5.x is known, it may be either.
+        """
+        known = {".".join(build.split(".")[:2]) for build in self.ledger.server.versions}
+        return frozenset(known - {"5.x"} | ({"5.0", "5.5"} if "5.x" in known else set()))
 
     def unconvertible_embedded(self, message: Message) -> tuple[str, ...]:
         """Return the charsets of embedded messages that the server could not convert."""
@@ -103,6 +103,8 @@ class Case:
                     trains[id(message)] = head
                 elif self.unconvertible_embedded(message):
                     head = message
+            elif message.fate is Fate.UNKNOWN and message.transactions and head is None:
+                head = message if self.unconvertible_embedded(message) else None
         return trains
 
     def _restarted(self, start: datetime | None, end: datetime | None) -> bool:

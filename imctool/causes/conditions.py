@@ -174,12 +174,13 @@ def _registry(case: Case, message: Message | None, value: dict[str, Any]) -> Hel
     return (Evidence(found.location, None, f"{found.name} = {found.data!r}"),)
 
 
-def _refused_over_limit(case: Case, message: Message | None, value: bool) -> Held | None:
+def _refused_over_limit(case: Case, message: Message | None, value: int) -> Held | None:
+    """A session answered 452 to recipients past the limit, after at least so many were taken."""
     if message is None:
         return None
     evidence = []
     for one in message.transactions:
-        if one.over_limit_count:
+        if one.over_limit_count and one.accepted_count >= value:
             refused = next((reply for _, reply in one.refused if reply.code == 452), None)
             place = refused.location if refused is not None else one.location
             moment = case.ledger.clock.utc(one.ended or one.started)
@@ -217,7 +218,10 @@ def _embedded_charset_before(case: Case, message: Message | None, value: bool) -
 
 
 def _has_text(case: Case, message: Message | None, value: bool) -> Held | None:
-    known = message is not None and any(one.parts for one in skeletons(message))
+    """The message's own text is in the evidence, and not only its header."""
+    known = message is not None and any(
+        part.size for one in skeletons(message) for part in one.parts
+    )
     return () if known is value else None
 
 
@@ -323,7 +327,7 @@ def _suspected_loss(case: Case, message: Message | None, value: bool) -> Held | 
     """
     if message is None or not message.wanting or message.files or message.events:
         return None
-    if coverage.TRACKING_LOG in message.wanting or coverage.TWIN in message.wanting:
+    if {coverage.TRACKING_LOG, coverage.TWIN, coverage.OUT_FOLDER} & set(message.wanting):
         return None
     taken = any(one.outcome is Outcome.ACCEPTED for one in message.transactions)
     return () if taken or message.tracking else None

@@ -8,11 +8,12 @@ offset of its own moment, daylight saving included.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from imctool.model.event import Event
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
 from imctool.model.tracking import parse_mts_id
@@ -177,3 +178,23 @@ def _agreed(pairs: Sequence[tuple[datetime, datetime]]) -> timedelta | None:
         return None
     offset, votes = counted.most_common(1)[0]
     return offset if 2 * votes > len(pairs) else None
+
+
+def event_pairs(events: Iterable[Event]) -> list[tuple[datetime, datetime]]:
+    """Return (wall clock, UTC) pairs of events that stand in a text export and in a binary log.
+
+    Zones differ by quarters of an hour, so the two share number, source and the seconds within
+    one; a pair counts where no other event shares them.
+    """
+    walls: dict[object, list[datetime]] = defaultdict(list)
+    utcs: dict[object, list[datetime]] = defaultdict(list)
+    for event in events:
+        if event.time is not None:
+            seconds = (event.time.minute % 15) * 60 + event.time.second
+            found = walls if event.time.tzinfo is None else utcs
+            found[event.source.lower(), event.event_id, seconds].append(event.time)
+    return [
+        (times[0], utcs[key][0])
+        for key, times in walls.items()
+        if len(times) == 1 and len(utcs.get(key, ())) == 1
+    ]

@@ -75,14 +75,16 @@ class Draft:
 
     @property
     def recipient_count(self) -> int:
-        """The recipients of its envelope, else of the session, else of the first record."""
+        """The recipients of its envelope, else of the session, else of the first record.
+
+        An outbound session may be for some of them only: there the record counts first.
+        """
         for _, file in self.files:
             if file.recipient_count:
                 return file.recipient_count
+        tracked = next((one.recipient_count for one in self.tracking), 0)
         logged = max((one.accepted_count for one in self.transactions), default=0)
-        if logged:
-            return logged
-        return next((one.recipient_count for one in self.tracking), 0)
+        return (tracked or logged) if self.direction is Direction.OUTBOUND else (logged or tracked)
 
     def recipients(self) -> frozenset[str] | None:
         """Return the comparable recipient addresses, or None where none can be compared."""
@@ -128,13 +130,15 @@ class Draft:
 
     @property
     def returned(self) -> bool:
-        """Whether a report of non-delivery was made: its recipients' status is not all 0."""
-        records = [one for report in (self, *self.reports) for one in report.tracking]
-        return any(
-            one.event in NON_DELIVERY
-            and (not one.recipients or any(status.strip() != "0" for _, status in one.recipients))
-            for one in records
-        )
+        """Whether a report of non-delivery was made: a recipient's status is 1, or left out."""
+        drafts = self.reports if self.report_of is None else [self, *self.reports]
+        for record in (one for report in (self, *drafts) for one in report.tracking):
+            statuses = {status.strip() for _, status in record.recipients}
+            if record.event in NON_DELIVERY and statuses != {"0"}:
+                return True
+            if record.subject_id.strip() and "1" in statuses:
+                return True
+        return False
 
     def tracked(self, *events: int) -> bool:
         """Return whether the tracking log has one of those events of it."""

@@ -84,6 +84,8 @@ def _inbound(draft: Draft, around: Surroundings) -> Verdict:
     if delivered:
         return Fate.DELIVERED, ()
     if _named_by(draft, HELD_BY):
+        if InputKind.OTHER in folders:
+            return Fate.STUCK, ()  # collected from wherever it lay, and an error names it
         return Fate.UNKNOWN, (coverage.IN_FOLDER,)
     if InputKind.SPOOL_IN_ARCHIVE in folders:
         return _archived_without_event(draft, around)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
-from imctool.ledger.clock import ServerClock, derive_clock
+from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
 from imctool.ledger.copies import (
     event_identity,
     tracking_identity,
@@ -18,7 +19,7 @@ from imctool.ledger.draft import Draft
 from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
 from imctool.ledger.joining import fold_reports, join_records
 from imctool.ledger.observations import observe
-from imctool.ledger.sessions import clock_pairs, event_pairs, join_transactions
+from imctool.ledger.sessions import clock_pairs, join_transactions
 from imctool.model.diagnosis import Server
 from imctool.model.direction import Direction
 from imctool.model.event import Event
@@ -56,8 +57,8 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
         (file for _, file in collection.spool_files),
         (*clock_pairs(collection.transactions, drafts), *event_pairs(collection.events)),
     )
-    left = join_transactions(collection.transactions, drafts, clock)
-    rivals = _rivals(left, drafts, clock)
+    left, rivals = join_transactions(collection.transactions, drafts, clock)
+    rivals |= _rivals(left, drafts, clock)
     lone = _lone_drafts(left, clock)
     for draft in lone:
         if any(id(one) in rivals for one in draft.transactions):
@@ -173,6 +174,7 @@ def _cut_transactions(collection: Collection) -> frozenset[int]:
 _CONTENT_ENGINE = range(12800, 12900)
 _BESIDE = timedelta(seconds=60)
 _SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
+_MOVED = re.compile(r"has\s+been\s+moved\s+to\s+the\s+\W?BAD\W?\s+folder", re.I)
 _STARTED = frozenset({1000})
 _STOPPED = frozenset({1001, 4094, 4102})
 
@@ -180,10 +182,11 @@ _STOPPED = frozenset({1001, 4094, 4102})
 def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: ServerClock) -> set[int]:
     """Find the messages that went to the store's BAD folder: each 4116 that is about one.
 
-    4116 is about a message where the content engine failed beside it, and not where the store
-    session itself was lost or never came about. The tracked outbound message that was handed
-    over last before it, and never left, is that message if there is just one. Returned are the
-    ids of the drafts of which one may be it, where several could.
+    4116 is about a message where the content engine failed beside it, or where its text says
+    that the message has been moved; not where the store session was lost or never came about.
+    The tracked outbound message that was handed over last before it, and never left, is that
+    message if there is just one. Returned are the ids of the drafts of which one may be it,
+    where several could.
     """
     rivals: set[int] = set()
     engine = [e for e in events if e.is_store and e.event_id in _CONTENT_ENGINE]
@@ -194,9 +197,10 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
         if not (event.is_connector and event.event_id == 4116) or _told(event, told, clock):
             continue
         partner = _nearest(event, [e for e in engine if id(e) not in used], clock)
-        if partner is None or _nearest(event, lost, clock) is not None:
+        if _nearest(event, lost, clock) is not None:
             continue
-        used.add(id(partner))
+        if partner is None and not _MOVED.search(event.message or ""):
+            continue
         told.append(event)
         waiting = _handed_over(event, drafts, clock)
         if len(waiting) == 1:
@@ -206,7 +210,10 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
             draft = Draft(f"event {event.location}", Direction.OUTBOUND)
             drafts.append(draft)
         draft.bad_folder = True
-        draft.events.extend((event, partner))
+        draft.events.append(event)
+        if partner is not None:
+            used.add(id(partner))
+            draft.events.append(partner)
     return rivals
 
 
@@ -280,13 +287,14 @@ def _server(collection: Collection, clock: ServerClock) -> Server:
         if event.is_connector and event.computer:
             names[event.computer] = names.get(event.computer, 0) + 1
     name = min(names, key=lambda one: (-names[one], one)) if names else None
-    inferred = not versions and _tracks_as_4_0(collection)
+    versions.update(_builds_told(collection.events))
+    inferred = None if versions else _version_by_tracking(collection)
     if inferred:
-        versions.add("4.0")
+        versions.add(inferred)
     return Server(
         name=name,
         versions=tuple(sorted(versions, key=_build)),
-        version_inferred=inferred,
+        version_inferred=bool(inferred),
         time_zone=clock.describe(),
         time_zone_source=clock.source,
         character_sets=tuple(collection.character_sets),
@@ -294,14 +302,26 @@ def _server(collection: Collection, clock: ServerClock) -> Server:
     )
 
 
-def _tracks_as_4_0(collection: Collection) -> bool:
-    """Whether the connector's tracking records are those of 4.0 alone (inferred).
+def _version_by_tracking(collection: Collection) -> str | None:
+    """Return the version that the connector's tracking events speak of, None if none does.
 
-    5.0 and 5.5 write 1010 to 1018 for all that passes the service (Q173364); 4.0 knows only
-    the gateway transfers 1003 to 1007 (Q174078).
+    5.0 and 5.5 write 1010 to 1018 for all that passes the service (Q173364): ``5.x``. 4.0 knows
+    only the gateway transfers 1003 to 1007 (Q174078), so these alone mean 4.0 (inferred).
     """
     events = {record.event for record in collection.tracking if record.by_connector}
-    return bool(events & {1003, 1004}) and not events & set(range(1010, 1019))
+    if events & set(range(1010, 1019)):
+        return "5.x"
+    return "4.0" if events & {1003, 1004} else None
+
+
+_BUILD = re.compile(r"\b[45]\.[05]\.\d{3,4}(?:\.\d{1,3})?\b")
+
+
+def _builds_told(events: Iterable[Event]) -> Iterator[str]:
+    """Yield the builds that the service names when it starts (event 1000)."""
+    for event in events:
+        if event.is_connector and event.event_id in _STARTED:
+            yield from _BUILD.findall(f"{event.message or ''} {' '.join(event.strings)}")
 
 
 def _build(version: str) -> tuple[tuple[int, ...], str]:

@@ -1,7 +1,9 @@
 """Which SMTP transaction belongs to which message: by Message-ID, envelope and time.
 
 The reply that accepts a message names no spool file, so the two are paired: never against a
-Message-ID, originator or recipient that differs, and the nearest in time first.
+Message-ID, originator or recipient that differs, and the likest, then the nearest first. An
+inbound message has one accepted transaction; an outbound one has as many as it takes, for the
+service retries and sends to several hosts.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ from datetime import datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft, comparable, comparable_set
+from imctool.ledger.fates import DELIVERED_OUTBOUND
 from imctool.model.direction import Direction
-from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.smtp import Outcome, Transaction
 
@@ -24,66 +26,109 @@ _SAME_ID = timedelta(days=1)
 _ZONE = timedelta(hours=14)
 _RETRY = timedelta(days=5)
 
+_SAME_MESSAGE, _SAME_ENVELOPE, _SAME_ORIGINATOR, _NOTHING_DIFFERS = range(4)
+
+Joined = tuple[set[int], set[int]]
+"""The ids of the transactions that were given to a draft, and of the drafts that could as well
+have had one that another got."""
+
 
 def join_transactions(
     transactions: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
-) -> list[Transaction]:
-    """Give each transaction to the draft it speaks of; return those that fit none.
+) -> tuple[list[Transaction], set[int]]:
+    """Give each transaction to the draft it speaks of.
 
-    A draft takes one transaction. An inbound one that broke off can only be that of a file in
-    Work, where a message lies while it is being received.
+    Returned are the transactions that fit none, and the ids of the drafts that nothing tells
+    apart from one that was given a transaction: what became of these is open.
     """
-    left: list[Transaction] = []
-    for direction in Direction:
-        wanted = [one for one in transactions if one.direction is direction]
-        candidates = [
-            one
-            for one in wanted
-            if direction is Direction.OUTBOUND
-            or one.outcome in {Outcome.ACCEPTED, Outcome.INCOMPLETE}
-        ]
-        joined = _join(candidates, [one for one in drafts if one.direction is direction], clock)
-        left.extend(one for one in wanted if id(one) not in joined)
-    return left
+    inbound = [one for one in transactions if one.direction is Direction.INBOUND]
+    outbound = [one for one in transactions if one.direction is Direction.OUTBOUND]
+    joined = _join_inbound(
+        [one for one in inbound if one.outcome in {Outcome.ACCEPTED, Outcome.INCOMPLETE}],
+        [one for one in drafts if one.direction is Direction.INBOUND],
+        clock,
+    )
+    sent, rivals = _join_outbound(
+        outbound,
+        [one for one in drafts if one.direction is Direction.OUTBOUND or one.tracked(1014)],
+        clock,
+    )
+    return [one for one in transactions if id(one) not in joined | sent], rivals
 
 
-def _join(
+def _join_inbound(
     transactions: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
 ) -> set[int]:
-    index = _DraftIndex(drafts, clock)
+    index = _DraftIndex(drafts, clock, _BEFORE if clock.known else _ZONE)
     offers: list[tuple[int, timedelta, int, int]] = []
     for number, transaction in enumerate(transactions):
         moment = clock.utc(transaction.ended or transaction.started)
         for rank in index.near(transaction, moment):
-            score = _score(transaction, moment, drafts[rank], index.times[rank], clock)
-            if score is not None:
-                offers.append((*score, number, rank))
+            likeness = _inbound_likeness(transaction, drafts[rank])
+            if likeness is None:
+                continue
+            distance = _inbound_distance(likeness, moment, index.times[rank], clock)
+            if distance is not None:
+                if not clock.known:  # the order of both logs is all that can be trusted
+                    distance = timedelta(seconds=abs(number - rank))
+                offers.append((likeness, distance, number, rank))
     offers.sort()
     joined: set[int] = set()
     taken: set[int] = set()
     for _, _, number, rank in offers:
         transaction = transactions[number]
-        if id(transaction) in joined or rank in taken:
-            continue
-        joined.add(id(transaction))
-        taken.add(rank)
-        drafts[rank].transactions.append(transaction)
+        if id(transaction) not in joined and rank not in taken:
+            joined.add(id(transaction))
+            taken.add(rank)
+            drafts[rank].transactions.append(transaction)
     return joined
+
+
+def _join_outbound(
+    transactions: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
+) -> Joined:
+    index = _DraftIndex(drafts, clock, _RETRY)
+    joined: set[int] = set()
+    rivals: set[int] = set()
+    for transaction in transactions:
+        moment = clock.utc(transaction.ended or transaction.started)
+        offers: list[tuple[int, timedelta, int]] = []
+        for rank in index.near(transaction, moment):
+            likeness = _outbound_likeness(transaction, drafts[rank])
+            if likeness is not None and moment is not None:
+                distance = _outbound_distance(
+                    likeness, transaction, moment, drafts[rank], index.times[rank], clock
+                )
+                if distance is not None:
+                    offers.append((likeness, distance, rank))
+        if offers:
+            likeness, distance, rank = min(offers)
+            joined.add(id(transaction))
+            drafts[rank].transactions.append(transaction)
+            if not _confirmed(transaction, drafts[rank], distance):
+                rivals.update(other for like, _, other in offers if like == likeness)
+    return joined, {id(drafts[rank]) for rank in rivals if not drafts[rank].transactions}
+
+
+def _confirmed(transaction: Transaction, draft: Draft, distance: timedelta) -> bool:
+    """Whether the tracking log has the transfer that the transaction made."""
+    transferred = draft.tracked(*DELIVERED_OUTBOUND) and distance <= timedelta(minutes=5)
+    return transaction.outcome is Outcome.ACCEPTED and transferred
 
 
 class _DraftIndex:
     """Drafts by Message-ID, by originator, and by time for those that cannot be compared."""
 
-    def __init__(self, drafts: Sequence[Draft], clock: ServerClock) -> None:
+    def __init__(self, drafts: Sequence[Draft], clock: ServerClock, slack: timedelta) -> None:
         self.times = [draft.times(clock) for draft in drafts]
-        self._clock = clock
+        self._slack = slack
         self._by_id: dict[str, list[int]] = defaultdict(list)
         self._by_originator: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
         self._opaque: list[tuple[datetime, int]] = []
         for rank, draft in enumerate(drafts):
             if draft.message_id:
                 self._by_id[draft.message_id].append(rank)
-            originator = comparable(draft.originator)
+            originator = "" if draft.report_of is not None else comparable(draft.originator)
             home = self._opaque if originator is None else self._by_originator[originator]
             home.extend((moment, rank) for moment in self.times[rank])
         self._opaque.sort()
@@ -93,20 +138,15 @@ class _DraftIndex:
     def near(self, transaction: Transaction, moment: datetime | None) -> list[int]:
         """Return the ranks of the drafts that could be the transaction's, each once."""
         found: dict[int, None] = {}
-        if transaction.skeleton is not None:
-            message_id = (transaction.skeleton.header("message-id") or "").strip()
+        message_id = _message_id(transaction)
+        if message_id is not None:
             found.update(dict.fromkeys(self._by_id.get(message_id, ())))
         if moment is not None:
             originator = comparable(transaction.originator)
             same = self._by_originator.get(originator, []) if originator is not None else []
             for listed in (same, self._opaque):
-                found.update(dict.fromkeys(_within(listed, moment, self._slack(transaction))))
+                found.update(dict.fromkeys(_within(listed, moment, self._slack)))
         return list(found)
-
-    def _slack(self, transaction: Transaction) -> timedelta:
-        if transaction.direction is Direction.OUTBOUND:
-            return _RETRY
-        return _BEFORE if self._clock.known else _ZONE
 
 
 def _within(
@@ -117,63 +157,108 @@ def _within(
     return (rank for _, rank in listed[low:high])
 
 
-def _score(
+def _message_id(transaction: Transaction) -> str | None:
+    if transaction.skeleton is None:
+        return None
+    found = transaction.skeleton.header("message-id")
+    return found.strip() if found else None
+
+
+def _originators_alike(transaction: Transaction, draft: Draft) -> bool | None:
+    """Whether the originators are the same; None where they cannot be compared."""
+    if draft.report_of is not None:
+        return transaction.originator == ""  # a report has a null sender (RFC 821 section 3.6)
+    one, other = comparable(transaction.originator), comparable(draft.originator)
+    return None if one is None or other is None else one == other
+
+
+def _inbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
+    """Return how like the two are, the likest first; None where they cannot be one."""
+    logged, known = _message_id(transaction), draft.message_id
+    if logged and known and logged != known:
+        return None
+    if transaction.outcome is Outcome.INCOMPLETE and (
+        {kind for kind, _ in draft.files} != {InputKind.SPOOL_WORK}
+    ):
+        return None  # a session that broke off leaves its file in Work, or none
+    alike = _originators_alike(transaction, draft)
+    if alike is False:
+        return None
+    recipients, accepted = draft.recipients(), _accepted(transaction)
+    if recipients is not None and accepted is not None:
+        if recipients != accepted:
+            return None
+        alike = True
+    count = draft.recipient_count
+    if count and transaction.accepted_count and count != transaction.accepted_count:
+        return None
+    if logged and known:
+        return _SAME_MESSAGE
+    return _SAME_ENVELOPE if alike else _NOTHING_DIFFERS
+
+
+def _accepted(transaction: Transaction) -> frozenset[str] | None:
+    if len(transaction.accepted) != transaction.accepted_count:
+        return None
+    return comparable_set(transaction.accepted)
+
+
+def _inbound_distance(
+    likeness: int, moment: datetime | None, times: Sequence[datetime], clock: ServerClock
+) -> timedelta | None:
+    """Return how far apart in time the two are, None where that is too far for their likeness."""
+    if moment is None or not times:
+        return timedelta(0) if likeness == _SAME_MESSAGE else None
+    nearest = min(times, key=lambda time: abs(time - moment))
+    distance = abs(nearest - moment)
+    if likeness == _SAME_MESSAGE:
+        return distance if distance <= _SAME_ID else None
+    if clock.known:
+        return distance if -_BEFORE <= moment - nearest <= _AFTER else None
+    return distance if distance <= _ZONE and likeness == _SAME_ENVELOPE else None
+
+
+def _outbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
+    """Return how like the two are; the recipients asked for must all be the message's own."""
+    alike = _originators_alike(transaction, draft)
+    if alike is False:
+        return None
+    asked = comparable_set(
+        (*transaction.accepted, *(recipient for recipient, _ in transaction.refused))
+    )
+    recipients = draft.recipients()
+    if asked is not None and recipients is not None:
+        return _SAME_ENVELOPE if asked <= recipients else None
+    return _SAME_ORIGINATOR if alike else _NOTHING_DIFFERS
+
+
+def _outbound_distance(
+    likeness: int,
     transaction: Transaction,
-    moment: datetime | None,
+    moment: datetime,
     draft: Draft,
     times: Sequence[datetime],
     clock: ServerClock,
-) -> tuple[int, timedelta] | None:
-    """Return how well the two fit (lower first, then distance in time), None if they cannot."""
-    rank = _likeness(transaction, draft)
-    if rank is None or moment is None or not times:
-        return None if rank != 0 else (0, timedelta(0))
-    distance = min((abs(time - moment) for time in times), default=timedelta(0))
-    nearest = min(times, key=lambda time: abs(time - moment))
-    if rank == 0:
-        return (0, distance) if distance <= _SAME_ID else None
-    if transaction.direction is Direction.OUTBOUND:
-        fits = -_BEFORE <= moment - times[0] <= (_RETRY if rank == 1 else _BEFORE)
-    elif clock.known:
-        fits = -_BEFORE <= moment - nearest <= _AFTER
-    else:
-        fits = distance <= _ZONE and rank == 1
-    return (rank, distance) if fits else None
+) -> timedelta | None:
+    """Return how far the attempt is from the message's nearest time, None where it cannot be its.
 
-
-def _likeness(transaction: Transaction, draft: Draft) -> int | None:
-    """Return 0 for the same Message-ID, 1 for the same envelope, 2 for nothing that differs."""
-    logged = transaction.skeleton.header("message-id") if transaction.skeleton else None
-    known = draft.message_id
-    if logged and known and logged.strip() != known:
+    Attempts lie between the hand-over and the transfer or report that ends it, or some days
+    later; with nothing but the time to go by, within minutes of a known one.
+    """
+    if not times:
         return None
-    broken = transaction.outcome is Outcome.INCOMPLETE
-    inbound = transaction.direction is Direction.INBOUND
-    if broken and inbound and {kind for kind, _ in draft.files} != {InputKind.SPOOL_WORK}:
+    distance = min(abs(time - moment) for time in times)
+    if not clock.known:
+        return distance if distance <= _ZONE and likeness == _SAME_ENVELOPE else None
+    if likeness == _NOTHING_DIFFERS or (draft.direction is Direction.INBOUND):
+        return distance if distance <= _BEFORE else None
+    ends = [one.time for one in draft.tracking if one.event in DELIVERED_OUTBOUND]
+    last = max(ends) + _BEFORE if ends else times[0] + _RETRY
+    if not times[0] - _BEFORE <= moment <= last:
         return None
-    alike = 0
-    sender, other = comparable(transaction.originator), comparable(draft.originator)
-    if sender is not None and other is not None:
-        if sender != other:
-            return None
-        alike += 1
-    recipients = draft.recipients()
-    if recipients is not None and len(transaction.accepted) == transaction.accepted_count:
-        accepted = comparable_set(transaction.accepted)
-        if accepted is not None:
-            if transaction.direction is Direction.OUTBOUND:
-                if not accepted <= recipients:
-                    return None
-            elif accepted != recipients:
-                return None
-            alike += 1
-    if transaction.direction is Direction.INBOUND:
-        count = draft.recipient_count
-        if count and transaction.accepted_count and count != transaction.accepted_count:
-            return None
-    if logged and known:
-        return 0
-    return 1 if alike else 2
+    if transaction.outcome is Outcome.ACCEPTED and ends:
+        return min(abs(end - moment) for end in ends)
+    return distance
 
 
 def clock_pairs(
@@ -189,9 +274,8 @@ def clock_pairs(
     for one in transactions:
         moment = one.ended or one.started
         if one.outcome is Outcome.ACCEPTED and moment is not None and moment.tzinfo is None:
-            message_id = one.skeleton.header("message-id") if one.skeleton else None
             recipients = comparable_set(one.accepted)
-            for key in _pair_keys(one.direction, message_id, one.originator, recipients):
+            for key in _pair_keys(one.direction, _message_id(one), one.originator, recipients):
                 logged[key].append(moment)
     for draft in drafts:
         if draft.tracking:
@@ -203,26 +287,6 @@ def clock_pairs(
         (walls[0], tracked[key][0])
         for key, walls in logged.items()
         if len(walls) == 1 and len(tracked.get(key, ())) == 1
-    ]
-
-
-def event_pairs(events: Iterable[Event]) -> list[tuple[datetime, datetime]]:
-    """Return (wall clock, UTC) pairs of events that stand in a text export and in a binary log.
-
-    Zones differ by quarters of an hour, so the two share number, source and the seconds within
-    one; a pair counts where no other event shares them.
-    """
-    walls: dict[object, list[datetime]] = defaultdict(list)
-    utcs: dict[object, list[datetime]] = defaultdict(list)
-    for event in events:
-        if event.time is not None:
-            seconds = (event.time.minute % 15) * 60 + event.time.second
-            found = walls if event.time.tzinfo is None else utcs
-            found[event.source.lower(), event.event_id, seconds].append(event.time)
-    return [
-        (times[0], utcs[key][0])
-        for key, times in walls.items()
-        if len(times) == 1 and len(utcs.get(key, ())) == 1
     ]
 
 

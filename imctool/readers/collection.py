@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from imctool.model.diagnosis import FileCount, Input
@@ -25,8 +25,12 @@ from imctool.readers.local_time import DateOrder
 from imctool.readers.protocol_log import read_protocol_log
 from imctool.readers.received import with_own_received
 from imctool.readers.registry import read_registry_text
+from imctool.readers.server_dates import server_date_orders
 from imctool.readers.spool_file import read_spool_file
 from imctool.readers.tracking_log import read_tracking_log
+
+_LOCAL_FORMS = frozenset({Form.PROTOCOL_LOG, Form.EVENT_TEXT})
+"""Logs in the server's own date format: read last, when it is known which days it worked on."""
 
 _WORTH_A_POOL = 5000
 """From this many spool files on, starting processes costs less than it saves (measured)."""
@@ -107,14 +111,27 @@ def collect(
     for file, mail in zip(spool, read_spool_files(spool, jobs), strict=True):
         tally.note(read=isinstance(mail, SpoolFile))
         _add_spool_file(collection, file, mail)
-    for file in found.files:
-        if file.form is not Form.SPOOL_FILE:
+    logs = [file for file in found.files if file.form is not Form.SPOOL_FILE]
+    local = [file for file in logs if file.form in _LOCAL_FORMS]
+    for file in logs:
+        if file.form not in _LOCAL_FORMS:
             _add_log(collection, file, date_order, tally)
+    orders = {} if date_order else server_date_orders(local, _known_days(collection))
+    for file in local:
+        _add_log(collection, file, date_order or orders.get(file.name), tally)
     collection.inputs.extend(_spool_inputs(collection.spool_files))
     collection.inputs.sort(key=lambda one: (one.path, one.kind))
     collection.defects.sort()
     collection.files = tally.count()
     return collection
+
+
+def _known_days(collection: Collection) -> set[date]:
+    """Return the days on which artefacts that leave no doubt show the server at work."""
+    times = [record.time for record in collection.tracking]
+    times += [event.time for event in collection.events if event.time is not None]
+    times += [file.moment for _, file in collection.spool_files if file.moment is not None]
+    return {time.date() for time in times}
 
 
 def read_spool_files(files: Sequence[EvidenceFile], jobs: int = 1) -> Iterable[SpoolFile | Defect]:

@@ -93,12 +93,13 @@ def detect_date_order(dates: Iterable[str]) -> DateOrder | None:
     Dates that no order makes possible do not count. The order wins that leaves the fewest of
     the others impossible; among equals the one in which they turn against their main direction
     least often, then the one in which one day most often follows the day before (inferred: a
-    server logs something every day). None where that does not decide. Reading stops where only
+    server logs something every day); then, between dots, day before month: no locale of Windows
+    writes m.d.y (inferred). None where that does not decide. Reading stops where only
     one order is left that makes every date possible, and takes constant memory.
     """
     tallies = {order: _Tally() for order in DateOrder}
     previous = None
-    iso = True
+    iso = dotted = True
     for text in dates:
         if text == previous:
             continue
@@ -106,6 +107,7 @@ def detect_date_order(dates: Iterable[str]) -> DateOrder | None:
         days = {order: _parse_date(text, order) for order in DateOrder}
         if any(days.values()):
             iso = iso and bool(_YEAR_FIRST.match(text))
+            dotted = dotted and "." in text
             for order, day in days.items():
                 tallies[order].add(day)
             left = [order for order, tally in tallies.items() if tally.impossible < _ENOUGH]
@@ -117,7 +119,11 @@ def detect_date_order(dates: Iterable[str]) -> DateOrder | None:
     winners = [order for order, tally in tallies.items() if tally.rank() == best]
     if len(winners) == 1:
         return winners[0]
-    return DateOrder.YMD if iso and any(tally.last for tally in tallies.values()) else None
+    if not any(tally.last for tally in tallies.values()):
+        return None
+    if iso:
+        return DateOrder.YMD
+    return DateOrder.DMY if dotted and DateOrder.DMY in winners else None
 
 
 @dataclass(slots=True)

@@ -176,7 +176,7 @@ The message resource is present but the message was not found in the message tab
     assert (event.log, event.type, event.category) == ("Application", "Error", "(5)")
     assert event.strings == ("M4XD8MB3",)
     assert str(event.spool_name) == "M4XD8MB3"
-    assert event.time == datetime(2000, 11, 1, 16, 17, 57)
+    assert event.time == datetime(2000, 1, 11, 16, 17, 57)
     xml = (
         "Event Xml:\n"
         '<Event xmlns="http://schemas.microsoft.com/win/2004/08/events/event"><System>\n'

@@ -1,0 +1,64 @@
+"""The date order of logs that do not decide it themselves: by what else the evidence holds.
+
+All logs of one server are written in its one locale. So a log with no day above 12 is read in
+the order that another log decides; else in the order that puts its days among those on which the
+UTC artefacts (tracking log, .evt, spool files) show the server at work.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+
+from imctool.model.evidence import EvidenceFile
+from imctool.readers.local_time import DATE, DateOrder, detect_date_order, parse_local_time
+from imctool.readers.text_file import decode_text
+
+_LOOKED_AT = 4 << 20
+_DATED = re.compile(rf"^[ \t\"]*(?:Date:[ \t]*)?({DATE})(?=[\s,\"])", re.MULTILINE | re.IGNORECASE)
+
+
+def server_date_orders(
+    files: Iterable[EvidenceFile], known_days: Collection[date]
+) -> dict[str, DateOrder]:
+    """Return the order for each log, by name, that leaves it open and the evidence does not.
+
+    A log that cannot be read is left out: its reader says why.
+    """
+    undecided: dict[str, list[str]] = {}
+    decided: Counter[DateOrder] = Counter()
+    for file in files:
+        dates = _dates_in(file)
+        order = detect_date_order(dates)
+        if order is not None:
+            decided[order] += 1
+        elif dates:
+            undecided[file.name] = dates
+    if len(decided) == 1:
+        (order,) = decided
+        return dict.fromkeys(undecided, order)
+    found = {name: _fitting(dates, known_days) for name, dates in undecided.items()}
+    return {name: order for name, order in found.items() if order is not None}
+
+
+def _dates_in(file: EvidenceFile) -> list[str]:
+    try:
+        with file.path.open("rb") as opened:
+            text = decode_text(opened.read(_LOOKED_AT))
+    except OSError:
+        return []
+    return _DATED.findall(text)
+
+
+def _fitting(dates: Iterable[str], known_days: Collection[date]) -> DateOrder | None:
+    """Return the one order in which most of the dates are known days, or next to one."""
+    near = {day + timedelta(days=step) for day in known_days for step in (-1, 0, 1)}
+    hits: Counter[DateOrder] = Counter()
+    for text in set(dates):
+        for order in DateOrder:
+            time = parse_local_time(text, "00:00", order)
+            hits[order] += time is not None and time.date() in near
+    (best, most), (_, second) = hits.most_common(2) if len(hits) > 1 else ((None, 0), (None, 0))
+    return best if most > second else None
