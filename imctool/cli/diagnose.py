@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command("diagnose")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False)
+)
 @click.option("--all", "every", is_flag=True, help="List every message, delivered ones too.")
 @reading_options("text", "json", "jsonl")
 @click.pass_context

@@ -36,7 +36,9 @@ _TEXT_COLUMNS = ("time", "record", "source", "event_id", "type", "hresult", "spo
 
 
 @click.command("events")
-@click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False)
+)
 @click.option("--id", "ids", type=int, multiple=True, help="Only this event id (repeatable).")
 @click.option("--source", "sources", multiple=True, help="Only this source (repeatable).")
 @reading_options("text", "json", "jsonl", "csv")

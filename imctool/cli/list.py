@@ -39,7 +39,9 @@ _KEYS = ("name", "time", "size", "recipients", "originator", "path")
 
 
 @click.command("list")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path())
+@click.argument(
+    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False)
+)
 @click.option("--names", is_flag=True, help="Write spool names alone, one a line.")
 @click.option("--folder", "folders", multiple=True, help="Only this kind, e.g. spool-in-archive.")
 @click.option("--originator", help="Only mail whose envelope originator matches this pattern.")

@@ -18,7 +18,7 @@ from imctool.cli.options import (
 
 
 @click.command("show")
-@click.argument("file", metavar="FILE", type=click.Path())
+@click.argument("file", metavar="FILE", type=click.Path(readable=False))
 @reading_options("text", "json")
 @click.pass_context
 def command(ctx: click.Context, reading: Reading, file: str) -> None:

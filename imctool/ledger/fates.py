@@ -194,7 +194,8 @@ def _outbound(draft: Draft, around: Surroundings) -> Verdict:
     if Outcome.REFUSED in outcomes:
         return Fate.REFUSED, ()
     if Outcome.DEFERRED in outcomes:
-        return Fate.DEFERRED, ()
+        gone = InputKind.SPOOL_OUT in around.evidence.folders and draft.tracking
+        return (Fate.UNKNOWN if gone else Fate.DEFERRED), ()
     if InputKind.PICKUP in folders:
         return Fate.QUEUED, ()
     if Outcome.INCOMPLETE in outcomes:

@@ -34,13 +34,14 @@ class AddressCounter:
     close takes the rest of the field with it.
     """
 
-    __slots__ = ("_escaped", "_inside", "_pending", "count")
+    __slots__ = ("_comments", "_escaped", "_inside", "_pending", "count")
 
     def __init__(self) -> None:
         self.count = 0
         self._pending = False
         self._inside: list[bytes] = []
         self._escaped = False
+        self._comments = 0
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the field."""
@@ -94,10 +95,12 @@ class AddressCounter:
             if token.lastindex is None:
                 continue
             if token[1] == _ENDS[opened]:
+                if opened == b"(" and self._comments:
+                    self._comments -= 1
+                    continue
                 self._inside.pop()
             elif opened == b"(":
-                # A deep nesting of comments costs one entry each, never a call.
-                self._inside.append(b"(")
+                self._comments += 1  # comments nest to any depth: counted, not kept
                 continue
             else:
                 self._inside.append(token[1])

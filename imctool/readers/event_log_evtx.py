@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 from imctool.model.event import Event, Retrieval
 from imctool.model.evidence import Defect, EvidenceFile, Location
+from imctool.readers.file_buffer import open_binary
 
 _MISSING = 'reading .evtx needs the package evtx: pip install "imctool[evtx]"'
 
@@ -47,7 +48,7 @@ def read_evtx(file: EvidenceFile) -> Iterator[Event | Defect]:
     A file that cannot be opened is one Defect with the system's reason.
     """
     try:
-        with file.path.open("rb") as stream:
+        with open_binary(file.path) as stream:
             yield from scan_evtx(stream, file.name)
     except OSError as error:
         yield Defect(file.location(), error.strerror or str(error))

@@ -41,11 +41,12 @@ _SNIFFERS = (
 def sniff_event_text(head: str) -> str | None:
     """Return the name of the form of event log that a text begins with, or None.
 
-    The forms are named by the readers beside this one. Binary data, whatever NULs it holds, is
-    none of them.
+    The forms are named by the readers beside this one. A text may hold some NULs, as a crash
+    leaves them; what is mostly NULs is none.
     """
-    if "\0" in head:
+    if head.count("\0") * 2 > len(head):
         return None
+    head = head.replace("\0", "")
     lines = [line.rstrip("\r") for line in head.split("\n")]
     found = (sniff(lines) for sniff in _SNIFFERS)
     return next((form for form in found if form), None)

@@ -7,12 +7,16 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 Buffer = bytes | mmap.mmap
 """What the parsers take: both kinds have ``find``, slices to bytes, and regular expressions."""
 
 WINDOW = 1 << 20
-"""Bytes looked at in one go; above it a file is mapped instead of read."""
+"""Bytes looked at in one go."""
+
+READ_WHOLE = 16 << 20
+"""Above this size a file is mapped instead of read. A mapped file must not shrink meanwhile."""
 
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
@@ -33,12 +37,12 @@ def open_buffer(path: Path) -> tuple[Buffer, os.stat_result]:
     the system permits, and a pipe cannot block. Raises OSError, NotRegularFileError among it. A
     mapped file must not shrink while it is read.
     """
-    descriptor = _open(path)
+    descriptor = open_descriptor(path)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise NotRegularFileError
-        if status.st_size <= WINDOW:
+        if status.st_size <= READ_WHOLE:
             return _read(descriptor, status.st_size), status
         try:
             return mmap.mmap(descriptor, status.st_size, access=mmap.ACCESS_READ), status
@@ -48,7 +52,16 @@ def open_buffer(path: Path) -> tuple[Buffer, os.stat_result]:
         os.close(descriptor)
 
 
-def _open(path: Path) -> int:
+def open_binary(path: Path) -> BinaryIO:
+    """Return a file opened for reading, its access time left alone where the system permits.
+
+    Raises OSError.
+    """
+    return os.fdopen(open_descriptor(path), "rb")
+
+
+def open_descriptor(path: Path) -> int:
+    """Return a descriptor of a file, as ``open_binary``; the caller closes it."""
     if _NO_ACCESS_TIME:
         try:
             return os.open(path, _OPEN_FLAGS | _NO_ACCESS_TIME)

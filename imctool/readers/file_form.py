@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 from pathlib import Path
 
 from imctool.model.evidence import Form
 from imctool.readers.event_log_text import sniff_event_text
+from imctool.readers.file_buffer import open_descriptor
 from imctool.readers.protocol_log import other_service, sniff_network_monitor, sniff_protocol_log
 from imctool.readers.text_file import decode_text
 from imctool.readers.tracking_log import exchange_2000_tracking, sniff_tracking_log
 
 HEAD = 16_384
 """How many bytes of a file are looked at before its form is decided."""
+
+_PIECE = 1 << 20
 
 _FIELD = re.compile(
     rb"[!-9;-~]{1,76}[ \t]*:[ \t]*[^\r\n]*(?:\r?\n|\r)(?:[ \t][^\r\n]*(?:\r?\n|\r))*"
@@ -33,12 +35,11 @@ _REGISTRY = re.compile(r"\s*(?:REGEDIT4|Windows Registry Editor Version|Key Name
 
 def file_form(path: Path, size: int) -> tuple[Form, str]:
     """Return the form of the file and, where it is known but not read, why; may raise OSError."""
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags)
+    descriptor = open_descriptor(path)
     try:
         head = os.read(descriptor, HEAD)
         form, note = form_of(head, path.name)
-        if form is Form.UNKNOWN and size >= 56 and b"\0" in head and _holds_evt(descriptor, size):
+        if form is Form.UNKNOWN and size >= 56 and b"\0" in head and _holds_evt(descriptor, head):
             return Form.EVT, ""
         return form, note
     finally:
@@ -111,7 +112,12 @@ def looks_like_mail(head: bytes) -> bool:
     return known == 1 and head[position : position + 1] in {b"\r", b"\n"}
 
 
-def _holds_evt(descriptor: int, size: int) -> bool:
+def _holds_evt(descriptor: int, head: bytes) -> bool:
     """Return whether the whole file holds a record signature at all: the reader judges it."""
-    with mmap.mmap(descriptor, size, access=mmap.ACCESS_READ) as view:
-        return view.find(b"LfLe") >= 4
+    piece = head
+    while piece:
+        if b"LfLe" in piece:
+            return True
+        more = os.read(descriptor, _PIECE)
+        piece = piece[-3:] + more if more else b""
+    return False

@@ -432,10 +432,10 @@ class _Walk:
             if self._bare_cr:
                 hit = _CR_OR_LF_AND_HYPHENS.search(buffer, position, end)
                 at = hit.start() if hit else -1
-            elif end - position <= WINDOW:
-                at = buffer.find(wanted, position, end)
             else:
-                at = find_in_windows(buffer, wanted, position, end)
+                at = buffer.find(wanted, position, min(end, position + WINDOW))
+                if at < 0 and end - position > WINDOW:
+                    at = find_in_windows(buffer, wanted, position + WINDOW - len(wanted) + 1, end)
             if at < 0:
                 return None
             if single and not self._bare_cr:

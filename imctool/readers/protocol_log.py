@@ -19,6 +19,7 @@ from typing import BinaryIO
 
 from imctool.model.evidence import Defect, EvidenceFile, Location
 from imctool.model.smtp import LogSpan, Transaction
+from imctool.readers.file_buffer import open_binary
 from imctool.readers.local_time import DATE, TIME, DateOrder
 from imctool.readers.log_bytes import byte_lines
 from imctool.readers.logged_text import ENTRY_LIMIT
@@ -96,7 +97,7 @@ def read_protocol_log(
     A file that cannot be read is a Defect with the system's reason.
     """
     try:
-        with file.path.open("rb") as stream:
+        with open_binary(file.path) as stream:
             head = decode_text(stream.read(SNIFFED))
             if sniff_network_monitor(head) and not sniff_protocol_log(head):
                 yield from parse_network_monitor(byte_lines(stream), file.name)

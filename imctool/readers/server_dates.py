@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 
 from imctool.model.evidence import EvidenceFile
+from imctool.readers.file_buffer import open_binary
 from imctool.readers.local_time import DATE, DateOrder, detect_date_order, parse_local_time
 from imctool.readers.text_file import decode_text
 
@@ -45,7 +46,7 @@ def server_date_orders(
 
 def _dates_in(file: EvidenceFile) -> list[str]:
     try:
-        with file.path.open("rb") as opened:
+        with open_binary(file.path) as opened:
             text = decode_text(opened.read(_LOOKED_AT))
     except OSError:
         return []

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from imctool.readers.file_buffer import open_binary
+
 Line = tuple[int, str]
 """A line without its end, under its number, which counts from 1."""
 
@@ -54,27 +56,30 @@ def text_encoding(blocks: Iterable[bytes]) -> str:
 
 def text_blocks(path: Path) -> Iterator[str]:
     """Yield the text of a file piece by piece; raises OSError where it cannot be read."""
-    with path.open("rb") as stream:
+    with open_binary(path) as stream:
         encoding = text_encoding(_blocks(stream))
         stream.seek(0)
         yield from _decoded(_blocks(stream), encoding)
 
 
 def numbered_lines(blocks: Iterable[str]) -> Iterator[Line]:
-    """Yield the lines of a text that comes in pieces. LF ends a line; CRs before it go too."""
+    """Yield the lines of a text that comes in pieces. LF ends a line; CRs before it go too.
+
+    NULs are left out: a crash leaves them in a log, and no text holds any.
+    """
     number = 1
     carry = ""
     for block in blocks:
         pieces = (carry + block).split("\n")
         carry = pieces.pop()
         for piece in pieces:
-            yield number, piece.rstrip("\r")
+            yield number, piece.replace("\0", "").rstrip("\r")
             number += 1
         if len(carry) > LONGEST_LINE:
-            yield number, carry
+            yield number, carry.replace("\0", "")
             carry = ""
     if carry:
-        yield number, carry.rstrip("\r")
+        yield number, carry.replace("\0", "").rstrip("\r")
 
 
 def _marked_encoding(head: bytes) -> str | None:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from imctool.model.evidence import Defect, EvidenceFile, Location
 from imctool.model.smtp import LogSpan
 from imctool.model.tracking import TrackingRecord
+from imctool.readers.file_buffer import open_binary
 from imctool.readers.log_bytes import byte_lines
 
 KEPT_RECIPIENTS = 1000
@@ -50,7 +51,7 @@ def exchange_2000_tracking(head: str) -> bool:
 def read_tracking_log(file: EvidenceFile) -> Iterator[LogRecord]:
     """Yield what a tracking log holds, the LogSpan last; a file not readable is a Defect."""
     try:
-        with file.path.open("rb") as stream:
+        with open_binary(file.path) as stream:
             yield from parse_tracking_log(byte_lines(stream), file.name)
     except OSError as error:
         yield Defect(file.location(), error.strerror or "cannot be read")
