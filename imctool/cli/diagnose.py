@@ -9,6 +9,7 @@ import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
+    EVIDENCE,
     Reading,
     complain,
     console_for,
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("diagnose")
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=EVIDENCE)
 @click.option("--all", "every", is_flag=True, help="List every message, delivered ones too.")
 @reading_options("text", "json", "jsonl")
 @click.pass_context

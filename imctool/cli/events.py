@@ -10,6 +10,7 @@ import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
+    EVIDENCE,
     Reading,
     complain,
     evidence_paths,
@@ -22,6 +23,7 @@ from imctool.cli.options import (
 
 if TYPE_CHECKING:
     from imctool.ledger.clock import ServerClock
+    from imctool.model.diagnosis import FileCount
     from imctool.model.event import Event
     from imctool.model.evidence import Defect
     from imctool.readers.discovery import Discovery
@@ -36,9 +38,7 @@ _TEXT_COLUMNS = ("time", "record", "source", "event_id", "type", "hresult", "spo
 
 
 @click.command("events")
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(readable=False)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=EVIDENCE)
 @click.option("--id", "ids", type=int, multiple=True, help="Only this event id (repeatable).")
 @click.option("--source", "sources", multiple=True, help="Only this source (repeatable).")
 @reading_options("text", "json", "jsonl", "csv")
@@ -55,22 +55,25 @@ def command(
     FILE may be a folder: every event log in it is read. Times are UTC; a ? marks a time whose
     zone had to be assumed.
     """
-    from imctool.model.evidence import InputKind
+    from imctool.model.evidence import Defect, InputKind
     from imctool.readers.discovery import discover
 
     with evidence_paths(paths) as roots:
         refuse_output_inside(reading, roots)
         found = discover(roots)
         logs = [file for file in found.files if file.kind is InputKind.EVENT_LOG]
+        if len(found.files) == len(roots):  # given one by one, and so meant to be logs
+            found.defects.extend(
+                Defect(file.location(), "not an event log in any known form")
+                for file in found.files
+                if file not in logs
+            )
         run = _Run(reading, frozenset(ids), frozenset(one.lower() for one in sources), found)
         with output_stream(reading) as stream:
             for line in run.lines(terminal_width(reading, stream)):
                 stream.write(line + "\n")
     for defect in run.defects:
         complain(reading, f"{defect.location}: {defect.reason}")
-    for file in found.files:
-        if file not in logs and len(found.files) == len(roots):
-            complain(reading, f"{file.name}: not an event log in any known form")
     if not run.events_read:
         ctx.exit(exit_status.NOTHING_READ if not logs else exit_status.NOTHING_WRONG)
 
@@ -90,6 +93,8 @@ class _Run:
         self._clock: ServerClock = ServerClock(zone=reading.zone)
         self.defects: list[Defect] = list(found.defects)
         self.events_read = 0
+        self.logs_seen = 0
+        self.files_read: set[str] = set()
 
     def lines(self, width: int | None) -> Iterator[str]:
         """Yield the output line by line; nothing is held back but the first rows of a table."""
@@ -102,25 +107,33 @@ class _Run:
             yield from map(json_text, self._documents())  # "type" is the event's own column
             yield from json_lines("defect", map(defect_document, self.defects))
         elif form == "json":
-            lines = json_array({"schema": "imctool/events/1"}, "events", self._documents())
-            pending = ""
-            for line in lines:
-                if pending:
-                    yield pending
-                pending = line
-            defects = json_text([defect_document(one) for one in self.defects])
-            yield pending.removesuffix("}") + f', "defects": {defects}}}'
+            closing: dict[str, Any] = {}
+            opening = {"schema": "imctool/events/1"}
+            for line in json_array(opening, "events", self._documents(closing), closing):
+                yield line
         elif form == "csv":
             yield from csv_lines(COLUMNS, (self._csv_row(one) for one in self._documents()))
         else:
             rows = (self._text_row(one) for one in self._documents())
             yield from aligned(_TEXT_COLUMNS, rows, width)
 
-    def _documents(self) -> Iterator[dict[str, Any]]:
-        from imctool.report.documents import event_document
+    def _documents(self, closing: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the events; at their end put what else there is to tell into ``closing``."""
+        from imctool.report.documents import defect_document, event_document, file_count_document
 
         for event, time in self._events():
             yield event_document(event, time, assumed=self._clock.assumed(event.time))
+        if closing is not None:
+            closing["defects"] = [defect_document(one) for one in self.defects]
+            closing["summary"] = {"files": file_count_document(self.files())}
+
+    def files(self) -> FileCount:
+        """Return how many files were seen, and what became of them."""
+        from imctool.model.diagnosis import FileCount
+
+        read = len(self.files_read)
+        unreadable = self._found.unreadable + self.logs_seen - read
+        return FileCount(self._found.seen, read, unreadable, self._found.seen - read - unreadable)
 
     def _events(self) -> Iterator[tuple[Event, datetime | None]]:
         from imctool.model.event import Event
@@ -130,8 +143,11 @@ class _Run:
         for file in self._found.files:
             if file.kind is not InputKind.EVENT_LOG:
                 continue
+            self.logs_seen += 1
             for record in read_events(file, self._reading.date_order):
-                if not isinstance(record, Event):
+                if isinstance(record, Event):
+                    self.files_read.add(file.name)
+                else:
                     self.defects.append(record)
                     continue
                 self.events_read += 1

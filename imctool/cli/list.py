@@ -6,12 +6,14 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
+    EVIDENCE,
     Reading,
     complain,
     evidence_paths,
@@ -23,8 +25,11 @@ from imctool.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imctool.ledger.clock import ServerClock
-    from imctool.model.evidence import InputKind
+    from imctool.model.diagnosis import FileCount
+    from imctool.model.evidence import Defect, InputKind
     from imctool.model.mail import SpoolFile
 
 _COLUMNS = (
@@ -35,15 +40,20 @@ _CSV_COLUMNS = (
     "subject", "message_id", "charsets", "path",
 )  # fmt: skip
 _HEADINGS = {"recipient_count": "rcpts", "spool_name": "name"}
+_FOLDER_KINDS = (
+    "spool-in", "spool-in-archive", "spool-out", "spool-out-archive", "spool-work", "pickup",
+    "turf", "other",
+)  # fmt: skip
 _KEYS = ("name", "time", "size", "recipients", "originator", "path")
 
 
 @click.command("list")
-@click.argument(
-    "paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(readable=False)
-)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=EVIDENCE)
 @click.option("--names", is_flag=True, help="Write spool names alone, one a line.")
-@click.option("--folder", "folders", multiple=True, help="Only this kind, e.g. spool-in-archive.")
+@click.option(
+    "--folder", "folders", multiple=True, type=click.Choice(_FOLDER_KINDS), metavar="KIND",
+    help="Only this kind: " + ", ".join(_FOLDER_KINDS) + ".",
+)  # fmt: skip
 @click.option("--originator", help="Only mail whose envelope originator matches this pattern.")
 @click.option("--recipient", help="Only mail with an envelope recipient that matches.")
 @click.option("--domain", "domains", multiple=True, help="Only mail from this sender domain.")
@@ -63,6 +73,7 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     that the envelope or the server's Received line gives.
     """
     from imctool.ledger.clock import derive_clock
+    from imctool.model.diagnosis import FileCount
     from imctool.model.evidence import Form
     from imctool.model.mail import SpoolFile
     from imctool.readers.collection import read_spool_files
@@ -75,24 +86,37 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
         spool = [file for file in found.files if file.form is Form.SPOOL_FILE]
         defects = list(found.defects)
         mails: list[tuple[InputKind, SpoolFile]] = []
+        read = 0
         for file, mail in zip(spool, read_spool_files(spool, reading.jobs), strict=True):
-            if isinstance(mail, SpoolFile):
-                mails.append((file.kind, mail))
-            else:
+            if not isinstance(mail, SpoolFile):
                 defects.append(mail)
+                continue
+            read += 1
+            defects.extend(mail.defects)
+            if wanted.fits(file.kind, mail) and wanted.has_recipient(mail, file.path):
+                mails.append((file.kind, mail))
     clock = derive_clock(reading.zone, (), (mail for _, mail in mails))
     rows = [
         (kind, mail, time)
         for kind, mail in mails
-        if wanted.fits(kind, mail) and within(reading, time := clock.utc(mail.moment))
+        if within(reading, time := clock.utc(mail.moment))
     ]
     rows.sort(key=lambda row: _sort_key(choice["key"], row), reverse=choice["reverse"])
-    _write(reading, rows, clock, names=choice["names"])
+    unreadable = found.unreadable + len(spool) - read
+    files = FileCount(found.seen, read, unreadable, found.seen - read - unreadable)
+    _write(reading, rows, clock, _Told(sorted(defects), files), names=choice["names"])
     for defect in sorted(defects):
         complain(reading, f"{defect.location}: {defect.reason}")
-    if not mails and not found.folders:
+    if not read and not found.folders:
         complain(reading, f"no spool file under {', '.join(paths)}")
         ctx.exit(exit_status.NOTHING_READ)
+
+
+class _Told(NamedTuple):
+    """What is said beside the rows: defects, and how many files were seen, read, skipped."""
+
+    defects: list[Defect]
+    files: FileCount
 
 
 class _Wanted:
@@ -130,7 +154,22 @@ class _Wanted:
             (part.charset or "").lower() for part in mail.skeleton.parts
         }:
             return False
-        return not self._recipient or any(map(self._recipient.search, mail.envelope.recipients))
+        return True
+
+    def has_recipient(self, mail: SpoolFile, path: Path) -> bool:
+        """Return whether a recipient matches; of a long list the file is asked again."""
+        if self._recipient is None:
+            return True
+        search = self._recipient.search
+        if any(map(search, mail.envelope.recipients)):
+            return True
+        if mail.envelope.recipient_count <= len(mail.envelope.recipients):
+            return False
+        from imctool.readers.envelope import iterate_recipients
+        from imctool.readers.file_buffer import file_buffer
+
+        with file_buffer(path) as buffer:
+            return any(map(search, iterate_recipients(buffer)))
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:
@@ -175,10 +214,15 @@ def _write(
     reading: Reading,
     rows: list[tuple[InputKind, SpoolFile, datetime | None]],
     clock: ServerClock,
+    told: _Told,
     *,
     names: bool,
 ) -> None:
-    from imctool.report.documents import listed_file_document
+    from imctool.report.documents import (
+        defect_document,
+        file_count_document,
+        listed_file_document,
+    )
     from imctool.report.rows import aligned, csv_lines, json_array, json_lines
 
     documents = (
@@ -190,9 +234,12 @@ def _write(
         if names:
             lines = (str(mail.spool_name) for _, mail, _ in rows if mail.spool_name is not None)
         elif reading.format == "json":
-            lines = json_array({"schema": "imctool/list/1"}, "files", documents)
+            defects = [defect_document(one) for one in told.defects]
+            closing = {"defects": defects, "summary": {"files": file_count_document(told.files)}}
+            lines = json_array({"schema": "imctool/list/1"}, "files", documents, closing)
         elif reading.format == "jsonl":
-            lines = json_lines("file", documents)
+            defect_rows = map(defect_document, told.defects)
+            lines = chain(json_lines("file", documents), json_lines("defect", defect_rows))
         elif reading.format == "csv":
             lines = csv_lines(_CSV_COLUMNS, (_row(one, _CSV_COLUMNS) for one in documents))
         else:

@@ -67,6 +67,8 @@ def program() -> None:
 def main() -> NoReturn:
     """Run the program and end the process with the status of the contract."""
     signal.signal(signal.SIGTERM, _terminated)
+    sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         status = program.main(standalone_mode=False)
         sys.stdout.flush()

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkstemp
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from imctool.readers.local_time import DateOrder
+
+
+EVIDENCE = click.Path(readable=False)
+"""A PATH argument. What cannot be read is told as a defect; the other paths are still read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,10 @@ class _Moment(click.ParamType[datetime]):
             moment = _guessed_moment(value) or self.fail(
                 f"{value!r} is not a date; write 1999-11-30 or 1999-11-30T14:05", param, ctx
             )
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        try:
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except OverflowError:
+            self.fail(f"{value!r} lies outside the calendar", param, ctx)
 
 
 def _guessed_moment(text: str) -> datetime | None:
@@ -169,7 +176,10 @@ def evidence_paths(paths: Iterable[str]) -> Iterator[list[Path]]:
     """Give the PATH arguments as paths; ``-`` is what stands on stdin, kept in a file meanwhile."""
     with ExitStack() as stack:
         found = []
-        for path in paths:
+        given = list(paths)
+        if given.count("-") > 1:
+            raise click.UsageError("- can be given once: stdin is read only once")
+        for path in given:
             if path == "-":
                 folder = Path(stack.enter_context(TemporaryDirectory(prefix="imctool-")))
                 with (folder / "stdin").open("wb") as file:
@@ -182,19 +192,41 @@ def evidence_paths(paths: Iterable[str]) -> Iterator[list[Path]]:
 
 @contextmanager
 def output_stream(reading: Reading) -> Iterator[IO[str]]:
-    """Give the stream that results go to: stdout, or the file, opened only now."""
+    """Give the stream that results go to: stdout, or the file.
+
+    The file is written under another name and takes its place when it is whole: a run that
+    fails leaves what was there, and a hard link of the evidence stays the evidence.
+    """
     if reading.output in {None, "-"}:
         stream = sys.stdout
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
         yield stream
         return
+    target = Path(str(reading.output))
+    if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
+        with target.open("w", encoding="utf-8", newline="\n") as opened:
+            yield opened
+        return
     try:
-        opened = open(str(reading.output), "w", encoding="utf-8", newline="\n")  # noqa: SIM115
+        descriptor, temporary = mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
         raise click.UsageError(f"cannot write {reading.output}: {error.strerror}") from error
-    with opened:
-        yield opened
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as opened:
+            yield opened
+        os.chmod(temporary, 0o666 & ~_mask())
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _mask() -> int:
+    """Return the process's mask for new files, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def refuse_output_inside(reading: Reading, paths: Iterable[Path]) -> None:

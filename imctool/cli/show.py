@@ -6,6 +6,7 @@ import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
+    EVIDENCE,
     Reading,
     complain,
     evidence_paths,
@@ -18,7 +19,7 @@ from imctool.cli.options import (
 
 
 @click.command("show")
-@click.argument("file", metavar="FILE", type=click.Path(readable=False))
+@click.argument("file", metavar="FILE", type=EVIDENCE)
 @reading_options("text", "json")
 @click.pass_context
 def command(ctx: click.Context, reading: Reading, file: str) -> None:
@@ -29,6 +30,7 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
     from imctool.ledger.clock import derive_clock
     from imctool.model.evidence import EvidenceFile, Form, InputKind
     from imctool.model.mail import SpoolFile
+    from imctool.readers.discovery import printable
     from imctool.readers.received import with_own_received
     from imctool.readers.spool_file import read_spool_file
     from imctool.report.documents import spool_file_document
@@ -37,7 +39,7 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
 
     with evidence_paths([file]) as [path]:
         refuse_output_inside(reading, [path])
-        source = EvidenceFile(path, path.name, 0, InputKind.OTHER, Form.SPOOL_FILE)
+        source = EvidenceFile(path, printable(path.name), 0, InputKind.OTHER, Form.SPOOL_FILE)
         mail = read_spool_file(source, most_recipients=None)
     if not isinstance(mail, SpoolFile):
         complain(reading, f"{file}: {mail.reason}")

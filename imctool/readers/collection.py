@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -138,8 +140,31 @@ def read_spool_files(files: Sequence[EvidenceFile], jobs: int = 1) -> Iterable[S
     """Return the mails of ``files`` in the same order, read by several processes if it pays."""
     if jobs < 2 or len(files) < _WORTH_A_POOL:
         return map(_read_mail, files)
-    with ProcessPoolExecutor(min(jobs, os.cpu_count() or 1)) as pool:
-        return list(pool.map(_read_mail, files, chunksize=500))
+    return _read_in_parallel(files, min(jobs, os.cpu_count() or 1))
+
+
+def _read_in_parallel(files: Sequence[EvidenceFile], processes: int) -> list[SpoolFile | Defect]:
+    """Return the mails, read by several processes; what a lost process leaves is read here.
+
+    The processes leave interrupts to this one, which ends them before it goes.
+    """
+    pool = ProcessPoolExecutor(processes, initializer=_ignore_interrupts)
+    mails: list[SpoolFile | Defect] = []
+    try:
+        mails.extend(pool.map(_read_mail, files, chunksize=500))
+    except BrokenProcessPool:
+        mails.extend(map(_read_mail, files[len(mails) :]))
+    except BaseException:
+        for process in list(pool._processes.values()):
+            process.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    return mails
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read_mail(file: EvidenceFile) -> SpoolFile | Defect:

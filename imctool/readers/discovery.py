@@ -78,14 +78,14 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
             with os.scandir(folder) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
-            found.defects.append(Defect(Location(folder_name or "."), _why(error)))
+            found.defects.append(Defect(Location(printable(folder_name) or "."), _why(error)))
             continue
         for entry in entries:
             name = f"{folder_name}/{entry.name}" if folder_name else entry.name
             if entry.is_symlink():
                 found.skipped += 1
                 found.defects.append(
-                    Defect(Location(_printable(name)), "symbolic link, not followed")
+                    Defect(Location(printable(name)), "symbolic link, not followed")
                 )
             elif entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith(_JUNK_PREFIX):
@@ -99,7 +99,7 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
 
 
 def _classify(file: Path, name: str, found: Discovery, known: set[tuple[int, int]]) -> None:
-    shown = _printable(name)
+    shown = printable(name)
     try:
         status = os.stat(file, follow_symlinks=True)
         if not stat.S_ISREG(status.st_mode):
@@ -184,13 +184,13 @@ _ARCHIVES = {"in": InputKind.SPOOL_IN_ARCHIVE, "out": InputKind.SPOOL_OUT_ARCHIV
 
 def _unreadable(found: Discovery, name: str, why: str) -> None:
     found.unreadable += 1
-    found.defects.append(Defect(Location(_printable(name)), why))
+    found.defects.append(Defect(Location(printable(name)), why))
 
 
 def _why(error: OSError) -> str:
     return f"cannot be read: {error.strerror or error}"
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
     """Return a file name as text that any output can carry: undecodable bytes as \\xNN."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")

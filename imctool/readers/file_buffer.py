@@ -6,6 +6,8 @@ import mmap
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,6 +52,17 @@ def open_buffer(path: Path) -> tuple[Buffer, os.stat_result]:
             raise OSError(0, "file shrank while it was opened") from error
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def file_buffer(path: Path) -> Iterator[Buffer]:
+    """Give the content of a file, as ``open_buffer``, and let it go at the end."""
+    buffer, _ = open_buffer(path)
+    try:
+        yield buffer
+    finally:
+        if isinstance(buffer, mmap.mmap):
+            buffer.close()
 
 
 def open_binary(path: Path) -> BinaryIO:

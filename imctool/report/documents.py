@@ -10,7 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from imctool.model.diagnosis import Diagnosis, Input, Missing, Server
+from imctool.model.diagnosis import Diagnosis, FileCount, Input, Missing, Server
 from imctool.model.event import Event
 from imctool.model.evidence import Defect, InputKind, Location
 from imctool.model.finding import Evidence, Finding, RemedyStep
@@ -106,17 +106,20 @@ def server_document(server: Server) -> Document:
 
 
 def summary_document(diagnosis: Diagnosis) -> Document:
-    files = diagnosis.files
     return {
         "messages": len(diagnosis.messages),
         "by_fate": {str(fate): count for fate, count in count_fates(diagnosis)},
         "findings": len(diagnosis.findings),
-        "files": {
-            "seen": files.seen,
-            "read": files.read,
-            "unreadable": files.unreadable,
-            "skipped": files.skipped,
-        },
+        "files": file_count_document(diagnosis.files),
+    }
+
+
+def file_count_document(files: FileCount) -> Document:
+    return {
+        "seen": files.seen,
+        "read": files.read,
+        "unreadable": files.unreadable,
+        "skipped": files.skipped,
     }
 
 

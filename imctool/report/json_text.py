@@ -6,10 +6,9 @@ import json
 import re
 from typing import Any
 
-_RAW = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff"
-    "\ufff9-\ufffb\ud800-\udfff]|[\U000e0000-\U000e007f]"
-)
+from imctool.report.safe_text import INVISIBLE
+
+_RAW = re.compile(f"[{INVISIBLE}]")
 
 
 def json_text(document: Any, *, indent: int | None = None) -> str:

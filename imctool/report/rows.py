@@ -89,8 +89,16 @@ def json_lines(kind: str, documents: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield json_text({"type": kind, **document})
 
 
-def json_array(opening: dict[str, Any], key: str, documents: Iterable[Any]) -> Iterator[str]:
-    """Yield one JSON document whose ``key`` holds all ``documents``, as they come."""
+def json_array(
+    opening: dict[str, Any],
+    key: str,
+    documents: Iterable[Any],
+    closing: dict[str, Any] | None = None,
+) -> Iterator[str]:
+    """Yield one JSON document whose ``key`` holds all ``documents``, as they come.
+
+    ``opening`` stands before it and ``closing`` behind it, made when the last one has come.
+    """
     head = json_text(opening)[:-1]
     yield f"{head}{', ' if opening else ''}{json_text(key)}: ["
     pending: str | None = None
@@ -100,4 +108,4 @@ def json_array(opening: dict[str, Any], key: str, documents: Iterable[Any]) -> I
         pending = json_text(document)
     if pending is not None:
         yield f"  {pending}"
-    yield "]}"
+    yield f"], {json_text(closing)[1:]}" if closing else "]}"

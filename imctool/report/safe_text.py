@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import re
 
+INVISIBLE = (
+    "\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ud800-\udfff"
+)
+"""DEL, C1, format characters (Unicode category Cf), fillers that show nothing, surrogates."""
+
+_COMBINING = "\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f"  # C0 (line ends and tabs too), DEL, C1
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    f"[\x00-\x1f{INVISIBLE}]"  # C0 too, line ends and tabs among it
+    f"|(?<=[{_COMBINING}]{{4}})[{_COMBINING}]"  # no letter bears more than four marks
 )
 
 
