@@ -35,6 +35,7 @@ COLUMNS = (
 """The columns of the contract, in their order."""
 
 _TEXT_COLUMNS = ("time", "record", "source", "event_id", "type", "hresult", "spool_name", "text")
+_LEAST_TELLING = ("record", "type", "hresult", "source", "spool_name")
 
 
 @click.command("events")
@@ -109,13 +110,12 @@ class _Run:
         elif form == "json":
             closing: dict[str, Any] = {}
             opening = {"schema": "imctool/events/1"}
-            for line in json_array(opening, "events", self._documents(closing), closing):
-                yield line
+            yield from json_array(opening, "events", self._documents(closing), closing)
         elif form == "csv":
             yield from csv_lines(COLUMNS, (self._csv_row(one) for one in self._documents()))
         else:
             rows = (self._text_row(one) for one in self._documents())
-            yield from aligned(_TEXT_COLUMNS, rows, width)
+            yield from aligned(_TEXT_COLUMNS, rows, width, _LEAST_TELLING)
 
     def _documents(self, closing: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Yield the events; at their end put what else there is to tell into ``closing``."""
@@ -168,9 +168,8 @@ class _Run:
 
     @staticmethod
     def _text_row(document: dict[str, Any]) -> list[Any]:
-        time = (document["time"] or "").replace("T", " ").replace("+00:00", "Z")
-        if document.get("assumed_zone"):
-            time = time.replace("Z", "?")
+        from imctool.report.rows import short_time
+
         text = document["message"] or ", ".join(document["strings"])
-        row = {**document, "time": time, "text": " ".join(text.split())}
+        row = {**document, "time": short_time(document), "text": " ".join(text.split())}
         return [row[name] for name in _TEXT_COLUMNS]

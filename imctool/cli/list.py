@@ -39,6 +39,7 @@ _CSV_COLUMNS = (
     "spool_name", "kind", "time", "size", "originator", "recipient_count", "over_limit",
     "subject", "message_id", "charsets", "path",
 )  # fmt: skip
+_LEAST_TELLING = ("size", "charsets", "time", "rcpts", "originator", "kind")
 _HEADINGS = {"recipient_count": "rcpts", "spool_name": "name"}
 _FOLDER_KINDS = (
     "spool-in", "spool-in-archive", "spool-out", "spool-out-archive", "spool-work", "pickup",
@@ -150,11 +151,8 @@ class _Wanted:
             return False
         if self._subject and not self._subject.search(mail.skeleton.header("subject") or ""):
             return False
-        if self._charsets and not self._charsets & {
-            (part.charset or "").lower() for part in mail.skeleton.parts
-        }:
-            return False
-        return True
+        declared = {(part.charset or "").lower() for part in mail.skeleton.parts}
+        return not self._charsets or not self._charsets.isdisjoint(declared)
 
     def has_recipient(self, mail: SpoolFile, path: Path) -> bool:
         """Return whether a recipient matches; of a long list the file is asked again."""
@@ -223,7 +221,7 @@ def _write(
         file_count_document,
         listed_file_document,
     )
-    from imctool.report.rows import aligned, csv_lines, json_array, json_lines
+    from imctool.report.rows import aligned, csv_lines, json_array, json_lines, short_time
 
     documents = (
         listed_file_document(kind, mail, time, assumed=clock.assumed(mail.envelope.time))
@@ -244,8 +242,9 @@ def _write(
             lines = csv_lines(_CSV_COLUMNS, (_row(one, _CSV_COLUMNS) for one in documents))
         else:
             headings = [_HEADINGS.get(name, name) for name in _COLUMNS]
-            table = (_row(one, _COLUMNS) for one in documents)
-            lines = aligned(headings, table, terminal_width(reading, stream))
+            shown = ({**one, "time": short_time(one)} for one in documents)
+            table = (_row(one, _COLUMNS) for one in shown)
+            lines = aligned(headings, table, terminal_width(reading, stream), _LEAST_TELLING)
         for line in lines:
             stream.write(line + "\n")
 

@@ -21,12 +21,14 @@ def mail_lines(document: dict[str, Any], width: int | None, *, everything: bool)
     yield ""
     yield "Header"
     for name, value in document["headers"]:
-        yield cut(f"  {name}: {value.strip()}")
+        yield cut(f"  {name}: {value.strip()}".replace("\t", " "))
     yield ""
     yield "Parts"
     columns = ("part", "content_type", "charset", "encoding", "size", "offset", "filename")
     rows = ([_shown(part, name) for name in columns] for part in document["parts"])
-    for line in aligned(columns, rows, width - 2 if width is not None else None):
+    for line in aligned(
+        columns, rows, width - 2 if width is not None else None, ("offset", "size", "encoding")
+    ):
         yield f"  {line}"
     if document["defects"]:
         yield ""

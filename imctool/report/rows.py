@@ -9,47 +9,71 @@ from itertools import chain, islice
 from typing import Any
 
 from imctool.report.json_text import json_text
-from imctool.report.safe_text import safe_cell, safe_text, shorten
+from imctool.report.safe_text import padded, safe_cell, safe_text, shorten, text_width
 
 _MEASURED = 500
 """How many rows decide the column widths of a listing; the rest must not wait for the end."""
 
 
 def aligned(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], width: int | None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    width: int | None,
+    drop: Sequence[str] = (),
 ) -> Iterator[str]:
     """Yield a header line and the rows in columns; ``width`` None means no line is cut.
 
-    The first rows decide the widths, so that a listing of any length starts at once. The last
-    column is not padded, and is cut to what the width leaves.
+    The first rows decide the widths, so that a listing of any length starts at once. Where lines
+    are cut, a column that is empty in all of them is left out, and those of ``drop`` in their
+    order as long as there is no room for the rest. The last column is not padded.
     """
     source = iter(rows)
     head = [[_cell(value) for value in row] for row in islice(source, _MEASURED)]
     widths = [
-        max(chain([len(name)], (len(row[index]) for row in head)))
-        for index, name in enumerate(columns)
+        max(chain([len(name)], (text_width(row[at]) for row in head)))
+        for at, name in enumerate(columns)
     ]
+    shown = list(range(len(columns)))
     if width is not None:
-        _fit(widths, width)
-    yield _line([name.upper() for name in columns], widths, width)
-    for row in chain(head, ([_cell(value) for value in row] for row in source)):
-        yield _line(row, widths, width)
+        shown = [at for at in shown if at == shown[-1] or any(row[at] for row in head)] or shown
+        _make_room(shown, widths, [columns.index(name) for name in drop], width)
+    titles = [name.upper() for name in columns]
+    for cells in chain([titles], head, ([_cell(value) for value in row] for row in source)):
+        yield _line([cells[at] for at in shown], [widths[at] for at in shown], width)
 
 
-def _fit(widths: list[int], width: int) -> None:
-    """Take from the widest columns but the last until the line leaves it a third."""
-    room = max(width - 2 * (len(widths) - 1), len(widths) * 3)
-    target = room - min(widths[-1], room // 3)
-    while sum(widths[:-1]) > target:
-        widest = max(range(len(widths) - 1), key=lambda index: widths[index])
-        if widths[widest] <= 8:
-            break
-        widths[widest] -= 1
+_NARROWED = 12
+"""A wider column is narrowed to this before any is left out."""
+
+
+def _make_room(shown: list[int], widths: list[int], drop: Sequence[int], width: int) -> None:
+    """Narrow and leave out columns until the last one has a quarter of the line, or all it needs.
+
+    The first column is what a row is known by (a name, a time): it is narrowed last.
+    """
+    waiting = [at for at in drop if at in shown]
+    while True:
+        *front, last = shown
+        room = width - 2 * len(front) - min(widths[last], width // 4)
+        excess = sum(widths[at] for at in front) - room
+        if excess <= 0 or not front:
+            return
+        middle = [at for at in front[1:] if widths[at] > _NARROWED]
+        if middle:
+            widest = max(middle, key=lambda at: widths[at])
+            widths[widest] = max(_NARROWED, widths[widest] - excess)
+        elif waiting:
+            shown.remove(waiting.pop(0))
+        else:
+            widest = max(front, key=lambda at: widths[at])
+            if widths[widest] <= 3:
+                return
+            widths[widest] = max(3, widths[widest] - excess)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], width: int | None) -> str:
     shown = [
-        (cell if width is None else shorten(cell, size)).ljust(size)
+        padded(cell if width is None else shorten(cell, size), size)
         for cell, size in zip(cells[:-1], widths, strict=False)
     ]
     line = "  ".join([*shown, cells[-1]]).rstrip()
@@ -64,6 +88,12 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_cell(one) for one in value)
     return safe_text(str(value))
+
+
+def short_time(document: dict[str, Any]) -> str:
+    """Return the document's time for a table: a Z marks UTC, a ? an assumed zone."""
+    time = str(document["time"] or "")[:19].replace("T", " ")
+    return time + ("?" if document.get("assumed_zone") else "Z") if time else ""
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

@@ -7,6 +7,7 @@ rewrite what the reader sees; each becomes visible as ``\\xNN`` or ``\\u{...}``.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 INVISIBLE = (
     "\x7f-\x9f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -32,12 +33,6 @@ def _shown(found: re.Match[str]) -> str:
     return f"\\x{number:02x}" if number < 0x100 else f"\\u{{{number:x}}}"
 
 
-def safe_lines(text: str) -> str:
-    """Return ``text`` with its line ends and tabs kept and all else made safe."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    return "\n".join("\t".join(safe_text(cell) for cell in line.split("\t")) for line in lines)
-
-
 def safe_cell(text: str) -> str:
     """Return ``text`` safe for a spreadsheet cell too: no cell starts as a formula (OWASP)."""
     shown = safe_text(text)
@@ -45,7 +40,34 @@ def safe_cell(text: str) -> str:
     return "'" + shown if start and start in "=+-@\uff1d\uff0b\uff0d\uff20" else shown
 
 
+def text_width(text: str) -> int:
+    """Return how many terminal cells safe text takes: wide characters two, marks none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """Return safe text with blanks behind it up to ``width`` cells."""
+    return text + " " * (width - text_width(text))
+
+
 def shorten(text: str, width: int) -> str:
-    """Return safe text of at most ``width`` characters, cut with three dots."""
+    """Return ``text`` made safe and at most ``width`` cells wide, cut with three dots."""
     shown = safe_text(text)
-    return shown if len(shown) <= width else shown[: max(0, width - 3)] + "..."
+    if text_width(shown) <= width:
+        return shown
+    room = width - 3 if width >= 6 else width
+    kept = []
+    for character in shown:
+        room -= _cells(character)
+        if room < 0:
+            break
+        kept.append(character)
+    return "".join(kept) + ("..." if width >= 6 else "")

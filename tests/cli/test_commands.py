@@ -6,18 +6,22 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 from repository import REPOSITORY
+from spool_builder import spool_file
 
 from imctool.cli.events import COLUMNS
 from imctool.cli.main import program
+from imctool.model.spool_name import SpoolName
 
 FIXTURES = REPOSITORY / "fixtures"
 STORY = FIXTURES / "q230250" / "evidence"
@@ -226,3 +230,81 @@ def test_show_of_nothing_ends_with_3(tmp_path: Path) -> None:
     ended = run("show", str(tmp_path / "NOTHERE2"))
     assert ended.exit_code == 3
     assert "No such file" in ended.stderr
+
+
+def test_a_hard_link_to_the_evidence_as_output_leaves_the_evidence(tmp_path: Path) -> None:
+    log = next(BIG.rglob("AppEvent.Evt")).read_bytes()
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "log.evt").write_bytes(log)
+    os.link(tmp_path / "evidence" / "log.evt", tmp_path / "out.txt")
+    ended = run("events", str(tmp_path / "evidence"), "-o", str(tmp_path / "out.txt"))
+    assert ended.exit_code == 0
+    assert (tmp_path / "evidence" / "log.evt").read_bytes() == log
+    assert "4120" in (tmp_path / "out.txt").read_text()
+
+
+def test_a_failing_run_leaves_the_old_output_and_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "out.json").write_text("old")
+    ended = run("list", str(STORY), "--originator", "(", "-o", str(tmp_path / "out.json"))
+    assert ended.exit_code == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+    assert (tmp_path / "out.json").read_text() == "old"
+
+
+def test_list_looks_for_a_recipient_behind_the_first_thousand(tmp_path: Path) -> None:
+    recipients = [f"user{number}@b.example" for number in range(3000)]
+    mail = spool_file(b"From: a@b\r\nTo: list\r\n\r\n", recipients=recipients)
+    (tmp_path / "NSBA3BR3").write_bytes(mail)
+    assert run("list", str(tmp_path), "--names", "--recipient", "^user2999@").stdout == "NSBA3BR3\n"
+    assert run("list", str(tmp_path), "--names", "--recipient", "^user3000@").stdout == ""
+
+
+def test_list_tells_the_defects_of_what_it_lists(tmp_path: Path) -> None:
+    (tmp_path / "NSBA3BR3").write_bytes(spool_file(b"From: a@b\r\n\r\n")[:90])
+    told = json.loads(run("list", str(tmp_path), "--format", "json").stdout)
+    assert [one["location"]["path"] for one in told["defects"]] == ["NSBA3BR3"]
+    assert told["summary"]["files"] == {"seen": 1, "read": 1, "unreadable": 0, "skipped": 0}
+
+
+def test_nuls_in_a_text_log_hide_no_event(tmp_path: Path) -> None:
+    row = "1/11/2000\t3:17:57 PM\tPrint\tError\tNone\t{}\tN/A\tS\ttext \0 more\r\n"
+    text = row.format(10) + "\0\0" + row.format(11) + "\0" * 200
+    (tmp_path / "log.txt").write_text(text)
+    ended = run("events", str(tmp_path / "log.txt"), "--format", "jsonl")
+    assert [json.loads(line)["event_id"] for line in ended.stdout.splitlines()] == [10, 11]
+
+
+def test_stdin_can_be_named_once() -> None:
+    assert run("events", "-", "-", stdin="x").exit_code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [0.6, 0.9, 1.2, 1.5, 1.8, 2.1])
+def test_an_interrupt_ends_a_run_of_several_processes(tmp_path: Path, seconds: float) -> None:
+    name = SpoolName.parse("NSBA3BR3")
+    for number in range(6000):
+        mail = spool_file(b"From: a@b\r\nTo: c@d\r\n\r\n" + b"x" * 3000)
+        (tmp_path / str(name.successor(number))).write_bytes(mail)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "imctool", "list", str(tmp_path), "--jobs", "2"],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(seconds)
+    os.killpg(running.pid, signal.SIGINT)
+    _, errors = running.communicate(timeout=20)
+    assert running.returncode in {0, 128 + signal.SIGINT}
+    assert b"Traceback" not in errors
+
+
+def test_reading_leaves_the_access_time(tmp_path: Path) -> None:
+    evidence = Path(shutil.copytree(STORY, tmp_path / "evidence"))
+    files = [p for p in evidence.rglob("*") if p.is_file()]
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    run("diagnose", str(evidence))
+    if not hasattr(os, "O_NOATIME"):
+        pytest.skip("this system has no O_NOATIME")
+    assert {p.stat().st_atime for p in files} == {1_000_000_000}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from imctool.report.json_text import json_text
 from imctool.report.rows import aligned, csv_lines, json_array, json_lines
-from imctool.report.safe_text import safe_cell, safe_text, shorten
+from imctool.report.safe_text import safe_cell, safe_text, shorten, text_width
 
 CONTROLS = [chr(n) for n in [*range(0x20), *range(0x7F, 0xA0)]]
 BIDI = list("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -65,10 +65,25 @@ def test_csv_reads_back_with_its_numbers() -> None:
 @given(st.lists(st.tuples(st.text(), st.text(), st.text()), max_size=5), st.integers(20, 200))
 def test_no_line_is_wider_than_the_terminal(rows: list[tuple[str, str, str]], width: int) -> None:
     for line in aligned(["one", "two", "three"], rows, width):
-        assert len(line) <= width
+        assert text_width(line) <= width
         assert "\n" not in line
 
 
 def test_shorten_says_that_it_cut() -> None:
     assert shorten("abcdefghij", 8) == "abcde..."
     assert shorten("abc", 8) == "abc"
+    assert shorten("\u65e5\u672c\u8a9e\u65e5\u672c", 8) == "\u65e5\u672c..."
+    assert shorten("abcdef", 3) == "abc"
+
+
+def test_wide_characters_keep_columns_in_line() -> None:
+    lines = list(aligned(["a", "b"], [["\u65e5\u672c", "x"], ["abcd", "y"]], 40))
+    assert {text_width(line) for line in lines[1:]} == {7}
+
+
+def test_a_column_that_is_empty_is_left_out_of_a_narrow_table() -> None:
+    rows = [["2000-05-16 13:12:33Z", "", "text " * 30]]
+    lines = list(aligned(["time", "record", "text"], rows, 40))
+    assert "RECORD" not in lines[0]
+    assert lines[1].startswith("2000-05-16 13:12:33Z")
+    assert all(text_width(line) <= 40 for line in lines)
