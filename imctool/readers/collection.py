@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -24,6 +21,7 @@ from imctool.readers.event_log_evtx import read_evtx
 from imctool.readers.event_log_text import read_event_text
 from imctool.readers.imc_settings import read_imc_settings
 from imctool.readers.local_time import DateOrder
+from imctool.readers.parallel import map_in_processes
 from imctool.readers.protocol_log import read_protocol_log
 from imctool.readers.received import with_own_received
 from imctool.readers.registry import read_registry_text
@@ -140,31 +138,7 @@ def read_spool_files(files: Sequence[EvidenceFile], jobs: int = 1) -> Iterable[S
     """Return the mails of ``files`` in the same order, read by several processes if it pays."""
     if jobs < 2 or len(files) < _WORTH_A_POOL:
         return map(_read_mail, files)
-    return _read_in_parallel(files, min(jobs, os.cpu_count() or 1))
-
-
-def _read_in_parallel(files: Sequence[EvidenceFile], processes: int) -> list[SpoolFile | Defect]:
-    """Return the mails, read by several processes; what a lost process leaves is read here.
-
-    The processes leave interrupts to this one, which ends them before it goes.
-    """
-    pool = ProcessPoolExecutor(processes, initializer=_ignore_interrupts)
-    mails: list[SpoolFile | Defect] = []
-    try:
-        mails.extend(pool.map(_read_mail, files, chunksize=500))
-    except BrokenProcessPool:
-        mails.extend(map(_read_mail, files[len(mails) :]))
-    except BaseException:
-        for process in list(pool._processes.values()):
-            process.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-    return mails
-
-
-def _ignore_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return map_in_processes(_read_mail, files, min(jobs, os.cpu_count() or 1))
 
 
 def _read_mail(file: EvidenceFile) -> SpoolFile | Defect:

@@ -44,6 +44,7 @@ def sniff_event_text(head: str) -> str | None:
     The forms are named by the readers beside this one. A text may hold some NULs, as a crash
     leaves them; what is mostly NULs is none.
     """
+    head = head.rstrip("\0")
     if head.count("\0") * 2 > len(head):
         return None
     head = head.replace("\0", "")
