@@ -131,7 +131,7 @@ def test_a_bare_message_has_no_envelope() -> None:
     assert list(iterate_recipients(b"Subject: x\r\n")) == []
 
 
-@pytest.mark.parametrize("count", [32_766, 200_000])
+@pytest.mark.parametrize("count", [32_766, pytest.param(200_000, marks=pytest.mark.slow)])
 def test_many_recipients_are_counted_exactly(count: int) -> None:
     block = imcr_envelope(recipients=(f"user{n}@example.com" for n in range(count)))
     envelope, _ = read_envelope(block + TEXT, most_recipients=10)

@@ -98,6 +98,7 @@ def test_text_that_speaks_of_data_is_text() -> None:
     assert split_data_section(text) == (text, b"")
 
 
+@pytest.mark.slow
 def test_long_rows_are_read_in_linear_time() -> None:
     assert parse_data_dump(["00 " * 200_000]) == bytes(200_000)
     assert parse_data_dump(["0000: " * 100_000]) == b""

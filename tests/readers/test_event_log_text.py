@@ -181,6 +181,7 @@ def test_a_text_cut_anywhere_loses_at_most_the_torn_event(seed: str) -> None:
         assert len(found) >= complete - 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

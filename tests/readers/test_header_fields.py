@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from email.utils import getaddresses
+from inspect import signature
 
 import pytest
 from hypothesis import given, settings
@@ -96,6 +97,7 @@ def test_comments_nest_and_quotes_hide_them() -> None:
     assert without_comments("a (never closed") == "a "
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["(", '"', "a ", "a=", "\\", ";", 'a="', "(\\)", "=", "a*0=b;"])
 def test_parameters_take_linear_time(unit: str) -> None:
     text = "text/plain; " + unit * (60_000 // len(unit))
@@ -133,7 +135,10 @@ def test_addresses_are_counted(text: bytes, count: int) -> None:
 @given(st.lists(st.sampled_from(['"A, b" <x@y>', "x@y", "N <x@y>", "<x@y>", "(c, d) x@y"])))
 def test_the_count_agrees_with_the_standard_library(addresses: list[str]) -> None:
     text = ", ".join(addresses)
-    assert count_addresses(text.encode()) == len([a for _, a in getaddresses([text]) if a])
+    lenient = {"strict": False} if "strict" in signature(getaddresses).parameters else {}
+    assert count_addresses(text.encode()) == len(
+        [a for _, a in getaddresses([text], **lenient) if a]
+    )
 
 
 @settings(max_examples=80, deadline=None)
@@ -148,6 +153,7 @@ def test_the_count_does_not_depend_on_the_pieces(text: str, size: int) -> None:
     assert whole.count >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [b"(", b'"', b"<", b"a,", b"a <b>,", b"[", b"\\", b":", b"<a,"])
 def test_counting_takes_linear_time(unit: bytes) -> None:
     text = unit * (400_000 // len(unit))

@@ -265,6 +265,7 @@ def test_many_and_long_header_fields_are_cut_and_still_counted() -> None:
     assert reasons(skeleton) == ["header field longer than 10000 bytes; the rest is not kept"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [b"\r\n--b", b"\n--", b"\n--b--", b"--b\n", b"\n--b \n", b"A:\n", b" \n", b"\r", b"\r\n\r\n"],
