@@ -10,6 +10,7 @@ from imctool.model.evidence import Defect, Location
 from imctool.model.mail import HeaderField, HeaderFields, Skeleton
 from imctool.readers.address_count import count_addresses, count_in_text
 from imctool.readers.file_buffer import Buffer
+from imctool.readers.flat_multipart import flat_parts
 from imctool.readers.header_fields import (
     HeaderBlock,
     field_key,
@@ -22,6 +23,7 @@ from imctool.readers.part_tree import (
     STRUCTURE_FIELDS,
     Notes,
     Structure,
+    declared,
     read_parts,
 )
 
@@ -62,7 +64,10 @@ def read_skeleton(
         start = min(start + 3, stop)
     top = _short_header(buffer, start, stop) or _long_header(buffer, start, stop, notes)
     fields, body, structure, recipients, mime, bare_cr = top
-    parts = read_parts(buffer, start, body, stop, structure, notes, bare_cr=bare_cr)
+    header = declared(structure)
+    parts = None if bare_cr else flat_parts(buffer, start, body, stop, header)
+    if parts is None:
+        parts = read_parts(buffer, start, body, stop, header, notes, bare_cr=bare_cr)
     if not notes:
         return Skeleton(fields, parts, recipients, mime)
     defects = [Defect(Location(name, offset=offset), reason) for reason, offset in notes.items()]

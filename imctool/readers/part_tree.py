@@ -60,13 +60,13 @@ _set_charset = Part.__dict__["charset"].__set__
 _set_encoding = Part.__dict__["encoding"].__set__
 _set_header_offset = Part.__dict__["header_offset"].__set__
 _set_offset = Part.__dict__["offset"].__set__
-_set_size = Part.__dict__["size"].__set__
+set_size = Part.__dict__["size"].__set__
 _set_embedded = Part.__dict__["embedded"].__set__
 _set_filename = Part.__dict__["filename"].__set__
 _set_encoded = Part.__dict__["encoded"].__set__
 
 
-def _made_part(
+def made_part(
     number: str,
     kind: str,
     header: Declared,
@@ -137,7 +137,7 @@ _declared_once = lru_cache(maxsize=1024)(_declare)
 
 
 @lru_cache(maxsize=256)
-def _declared_in(raw: bytes, gap: int) -> Declared | None:
+def declared_in(raw: bytes, gap: int) -> Declared | None:
     """Return what a short header declares, None if there is anything unusual about it.
 
     The headers of text parts are the same in most mail, so that few are read twice.
@@ -199,24 +199,24 @@ def read_parts(
     start: int,
     body: int,
     end: int,
-    structure: Structure,
+    header: Declared,
     notes: Notes,
     *,
     bare_cr: bool = False,
 ) -> tuple[Part, ...]:
     """Return the parts of the message whose header has been read, in file order.
 
-    ``start``, ``body`` and ``end`` are the offsets of its header, its body and its end;
-    ``bare_cr`` says that a carriage return alone may end a line. What is wrong goes to ``notes``.
+    ``start``, ``body`` and ``end`` are the offsets of its header, its body and its end, ``header``
+    what that declares; ``bare_cr`` says that a carriage return alone may end a line. What is
+    wrong goes to ``notes``.
     """
-    header = declared(structure)
     kind = header.content_type
     if kind is None or not kind.startswith(("multipart/", "message/")):
         if header.too_many_parameters:
             notes[_TOO_MANY_PARAMETERS] = start
         kind, size = kind or "text/plain", max(end - body, 0)
-        part = _made_part("1", kind, header, start, body, 0, encoded=False)
-        _set_size(part, size)
+        part = made_part("1", kind, header, start, body, 0, encoded=False)
+        set_size(part, size)
         return (part,)
     walk = _Walk(buffer, end, notes, PART_LIMIT, bare_cr=bare_cr, encoded=False)
     walk.run(start, body, header, "", _WHOLE)
@@ -324,7 +324,7 @@ class _Walk:
         end = short_header_end(self.buffer, start, min(self._end, start + _SHORT_HEADER))
         if end is not None:
             stop, gap = end
-            short = _declared_in(self.buffer[start:stop], gap)
+            short = declared_in(self.buffer[start:stop], gap)
             if short is not None:
                 return stop + 2 * gap, short
         structure: Structure = {}
@@ -380,7 +380,7 @@ class _Walk:
             self._notes.setdefault(_TOO_MANY_PARAMETERS, start)
         if scope.is_body_of_message:
             number += "1" if boundary is None else "TEXT"
-        part = _made_part(number, kind, header, start, body, scope.embedded, encoded=self._encoded)
+        part = made_part(number, kind, header, start, body, scope.embedded, encoded=self._encoded)
         return part, boundary
 
     def _usable_boundary(self, declared: str | None, start: int, scope: _Scope) -> bytes | None:
@@ -405,7 +405,7 @@ class _Walk:
         while len(still_open) > level:
             part = still_open.pop()
             size = end - part.offset
-            _set_size(part, size if size > 0 else 0)
+            set_size(part, size if size > 0 else 0)
 
     def _leave_unclosed(self, count: int) -> None:
         """Leave all but the outermost ``count`` multiparts, which have no closing line."""
