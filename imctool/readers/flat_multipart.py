@@ -9,7 +9,7 @@ from __future__ import annotations
 from imctool.model.mail import Part
 from imctool.readers.file_buffer import WINDOW, Buffer
 from imctool.readers.header_fields import short_header_end
-from imctool.readers.part_tree import Declared, declared_in, made_part, set_size
+from imctool.readers.part_header import Declared, declared_in, made_part, set_size
 
 _MOST_PARTS = 1_000
 _LONGEST_HEADER = 512

@@ -1,7 +1,7 @@
 """The settings that ``imccopy -save domain`` writes out of the Internet Mail Service (Q262126).
 
-An .ini-like text; behind its ``[Domain]`` head each line that begins with ``+`` is one domain:
-``+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0``.
+An .ini-like text; behind its ``[Domain]`` head each line that begins with ``+`` is one domain,
+``+Default`` among them, with its eight fields between commas.
 """
 
 from __future__ import annotations

@@ -18,14 +18,8 @@ from imctool.readers.header_fields import (
     short_lines,
     short_value,
 )
-from imctool.readers.part_tree import (
-    NO_BLANK_LINE,
-    STRUCTURE_FIELDS,
-    Notes,
-    Structure,
-    declared,
-    read_parts,
-)
+from imctool.readers.part_header import STRUCTURE_FIELDS, Structure, declared
+from imctool.readers.part_tree import NO_BLANK_LINE, Notes, read_parts
 
 FIELD_LIMIT = 1_000
 FIELD_LENGTH_LIMIT = 10_000
