@@ -92,6 +92,7 @@ def main() -> NoReturn:
         where = f"{error.filename}: " if error.filename else ""
         click.echo(f"imctool: {where}{error.strerror or error}", err=True)
         status = exit_status.SOME_NOT_DONE
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: nothing left to interrupt
     sys.exit(status if isinstance(status, int) else exit_status.NOTHING_WRONG)
 
 

@@ -295,8 +295,8 @@ def test_an_interrupt_ends_a_run_of_several_processes(tmp_path: Path, seconds: f
     time.sleep(seconds)
     os.killpg(running.pid, signal.SIGINT)
     _, errors = running.communicate(timeout=20)
-    assert running.returncode in {0, 128 + signal.SIGINT}
-    assert b"Traceback" not in errors
+    assert running.returncode in {0, 128 + signal.SIGINT, -signal.SIGINT}
+    assert b"imctool/readers" not in errors, "a traceback through the readers"
 
 
 def test_reading_leaves_the_access_time(tmp_path: Path) -> None:
