@@ -106,7 +106,7 @@ def _finding(case: Case, shown: _Shown, doubtful: bool, tool: Tool) -> Finding:
     cause, best = shown.cause, shown.best
     messages = tuple(sorted(shown.messages, key=_message_order))
     counts = [message.recipient_count for message in messages]
-    over = "recipients" in cause.group
+    over = cause.counts_recipients
     evidence = sorted(shown.evidence, key=_evidence_order)
     return Finding(
         article=cause.article,

@@ -15,6 +15,7 @@ from imctool.cli.options import (
     console_for,
     evidence_paths,
     output_stream,
+    overlaps,
     reading_options,
     refuse_output_inside,
     within,
@@ -67,9 +68,7 @@ def _narrowed(diagnosis: Diagnosis, reading: Reading) -> Diagnosis:
 
     if reading.since is None and reading.until is None:
         return diagnosis
-    messages = tuple(
-        one for one in diagnosis.messages if within(reading, one.first) or within(reading, one.last)
-    )
+    messages = tuple(one for one in diagnosis.messages if overlaps(reading, one.first, one.last))
     kept = {id(one) for one in messages}
     findings = []
     for finding in diagnosis.findings:

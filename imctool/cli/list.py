@@ -75,7 +75,7 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     """
     from imctool.ledger.clock import derive_clock
     from imctool.model.diagnosis import FileCount
-    from imctool.model.evidence import Form
+    from imctool.model.evidence import Defect, Form
     from imctool.model.mail import SpoolFile
     from imctool.readers.collection import read_spool_files
     from imctool.readers.discovery import discover
@@ -87,24 +87,30 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
         spool = [file for file in found.files if file.form is Form.SPOOL_FILE]
         defects = list(found.defects)
         mails: list[tuple[InputKind, SpoolFile]] = []
-        read = 0
+        read: list[SpoolFile] = []
         for file, mail in zip(spool, read_spool_files(spool, reading.jobs), strict=True):
             if not isinstance(mail, SpoolFile):
                 defects.append(mail)
                 continue
-            read += 1
+            read.append(mail)
             defects.extend(mail.defects)
-            if wanted.fits(file.kind, mail) and wanted.has_recipient(mail, file.path):
+            try:
+                fits = wanted.fits(file.kind, mail) and wanted.has_recipient(mail, file.path)
+            except OSError as error:
+                defects.append(Defect(file.location(), error.strerror or str(error)))
+                continue
+            if fits:
                 mails.append((file.kind, mail))
-    clock = derive_clock(reading.zone, (), (mail for _, mail in mails))
+    clock = derive_clock(reading.zone, (), read)
     rows = [
         (kind, mail, time)
         for kind, mail in mails
         if within(reading, time := clock.utc(mail.moment))
     ]
     rows.sort(key=lambda row: _sort_key(choice["key"], row), reverse=choice["reverse"])
-    unreadable = found.unreadable + len(spool) - read
-    files = FileCount(found.seen, read, unreadable, found.seen - read - unreadable)
+    unreadable = found.unreadable + len(spool) - len(read)
+    skipped = found.seen - len(read) - unreadable
+    files = FileCount(found.seen, len(read), unreadable, skipped)
     _write(reading, rows, clock, _Told(sorted(defects), files), names=choice["names"])
     for defect in sorted(defects):
         complain(reading, f"{defect.location}: {defect.reason}")
@@ -224,7 +230,7 @@ def _write(
     from imctool.report.rows import aligned, csv_lines, json_array, json_lines, short_time
 
     documents = (
-        listed_file_document(kind, mail, time, assumed=clock.assumed(mail.envelope.time))
+        listed_file_document(kind, mail, time, assumed=clock.assumed(mail.moment))
         for kind, mail, time in rows
     )
     lines: Iterator[str]

@@ -89,8 +89,10 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = exit_status.SIGNAL + getattr(signal, "SIGPIPE", 13)
     except OSError as error:
+        from imctool.report.safe_text import safe_text
+
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"imctool: {where}{error.strerror or error}", err=True)
+        click.echo(safe_text(f"imctool: {where}{error.strerror or error}"), err=True)
         status = exit_status.SOME_NOT_DONE
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: nothing left to interrupt
     sys.exit(status if isinstance(status, int) else exit_status.NOTHING_WRONG)

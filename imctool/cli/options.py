@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -53,7 +54,7 @@ def reading_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..
         ),
         click.option("-o", "--output", help="Write the output to this file; - is stdout."),
         click.option("--since", type=_Moment(), help="Leave out what is earlier (UTC)."),
-        click.option("--until", type=_Moment(), help="Leave out what is later (UTC)."),
+        click.option("--until", type=_Moment(whole_day=True), help="Leave out what is later (UTC)."),
         click.option(
             "--timezone", "zone", type=_Zone(),
             help="Zone of the server: a name (America/New_York) or an offset (-0500).",
@@ -93,8 +94,6 @@ def _reading(values: dict[str, Any]) -> Reading:
 
         date_order = Order(order)
     since, until = values.pop("since"), values.pop("until")
-    if until is not None and until.time() == datetime.min.time():
-        until += timedelta(days=1) - timedelta(microseconds=1)
     return Reading(
         format=values.pop("format_"),
         output=values.pop("output"),
@@ -114,6 +113,9 @@ class _Moment(click.ParamType[datetime]):
 
     name = "date"
 
+    def __init__(self, *, whole_day: bool = False) -> None:
+        self._whole_day = whole_day
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
@@ -124,6 +126,8 @@ class _Moment(click.ParamType[datetime]):
                 f"{value!r} is not a date; write 1999-11-30 or 1999-11-30T14:05", param, ctx
             )
         try:
+            if self._whole_day and re.fullmatch(r"\d{4}-?\d\d-?\d\d", value):
+                moment += timedelta(days=1) - timedelta(microseconds=1)
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except OverflowError:
             self.fail(f"{value!r} lies outside the calendar", param, ctx)
@@ -204,6 +208,8 @@ def output_stream(reading: Reading) -> Iterator[IO[str]]:
         yield stream
         return
     target = Path(str(reading.output))
+    if target.is_dir():
+        raise click.UsageError(f"cannot write {reading.output}: it is a folder")
     if target.exists() and not target.is_file():  # a device or a pipe cannot be replaced
         with target.open("w", encoding="utf-8", newline="\n") as opened:
             yield opened
@@ -281,6 +287,15 @@ def complain(reading: Reading, text: str) -> None:
 
     if not reading.quiet:
         click.echo(f"imctool: {safe_text(text)}", err=True)
+
+
+def overlaps(reading: Reading, first: datetime | None, last: datetime | None) -> bool:
+    """Return whether a span of UTC time touches --since/--until; an unknown one does not."""
+    if first is None or last is None:
+        return within(reading, first or last)
+    return (reading.until is None or first <= reading.until) and (
+        reading.since is None or last >= reading.since
+    )
 
 
 def within(reading: Reading, time: datetime | None) -> bool:

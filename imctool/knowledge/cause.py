@@ -30,6 +30,9 @@ CONDITIONS = frozenset(
 """The conditions that a match may name; imctool/causes/conditions.py tells what each means."""
 
 
+_ALWAYS_TRUE = frozenset({"observed", "embedded_charset_before", "suspected_loss"})
+
+
 class KnowledgeError(ValueError):
     """A cause file is wrong; the message names the file and the cause."""
 
@@ -84,6 +87,12 @@ class Cause:
     unless: tuple[Condition, ...]
     matches: tuple[Match, ...]
     steps: tuple[Step, ...]
+
+    @property
+    def counts_recipients(self) -> bool:
+        """Whether the number of recipients is what the cause is about."""
+        asked = {name for match in self.matches for one in match.conditions for name in one}
+        return bool(asked & {"recipients_above", "refused_over_limit"})
 
     @property
     def key(self) -> tuple[str, str]:
@@ -173,6 +182,8 @@ def _check(condition: Condition) -> None:
     (name, value), *_ = condition.items()
     if name not in CONDITIONS:
         raise ValueError(f"unknown condition {name!r}")
+    if name in _ALWAYS_TRUE and value is False:
+        raise ValueError(f"{name!r} cannot be false: put it under none_of")
     if name in {"none_of", "any_of"}:
         for inner in value:
             _check(inner)

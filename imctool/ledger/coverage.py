@@ -14,7 +14,7 @@ from imctool.readers.collection import Collection, Coverage
 _DAY_FILE = re.compile(r"(\d{4})(\d{2})(\d{2})\.log", re.IGNORECASE)
 _DAY = timedelta(days=1)
 _MARGIN = timedelta(hours=14)
-_AFTERWARDS = timedelta(minutes=30)
+_AFTERWARDS = timedelta(minutes=5)
 
 IN_FOLDER = "the folder Imcdata\\In"
 ARCHIVE_FOLDER = "the folder Imcdata\\In\\Archive, or an application event log of that time"
@@ -39,8 +39,8 @@ class EvidenceMap:
     def tracked(self, moment: datetime, *, assumed: bool) -> bool:
         """Return whether the tracking log would show what the connector did from then on.
 
-        It must cover the half hour that follows too: what is taken over just before the log
-        ends, or before a midnight behind which no file is there, may be tracked later.
+        It must cover the minutes that follow too: what is taken over just before the log ends,
+        or before a midnight behind which no file is there, may be tracked later.
         """
         if not self.connector_tracked:
             return False
@@ -60,10 +60,7 @@ def _covered(
 ) -> bool:
     if not assumed:
         return any(first <= moment <= last for first, last in spans)
-    return all(
-        any(first <= edge <= last for first, last in spans)
-        for edge in (moment - _MARGIN, moment + _MARGIN)
-    )
+    return any(first <= moment - _MARGIN and moment + _MARGIN <= last for first, last in spans)
 
 
 def map_evidence(collection: Collection, clock: ServerClock) -> EvidenceMap:
@@ -78,21 +75,31 @@ def map_evidence(collection: Collection, clock: ServerClock) -> EvidenceMap:
         if (moment := clock.utc(event.time)) is not None
     ]
     return EvidenceMap(
-        tracking=_merged(span for one in tracking for span in _tracking_span(one)),
-        event_logs=_merged(span for one in events for span in _event_span(one, clock)),
+        tracking=_tracking_spans(tracking),
+        event_logs=_merged(
+            span for one in events if one.span.detail for span in _event_span(one, clock)
+        ),
         folders=frozenset(collection.folders | present),
         connector_tracked=any(record.by_connector for record in collection.tracking),
         holes=tuple(holes),
     )
 
 
-def _tracking_span(coverage: Coverage) -> Iterable[tuple[datetime, datetime]]:
-    """Yield the span of a tracking log: its whole GMT day, since there is one file a day.
+def _tracking_spans(
+    logs: Sequence[Coverage],
+) -> tuple[tuple[datetime, datetime], ...]:
+    """Return what the tracking logs cover: each its whole GMT day, since there is one a day.
 
-    A file that is torn covers only up to its last whole record.
+    The last of them ends at its last record: what it would have held of its day later, had it
+    been copied later, is not known. So does one that is torn.
     """
+    end = max((one.span.last for one in logs if one.span.last is not None), default=None)
+    return _merged(span for one in logs for span in _tracking_span(one, end))
+
+
+def _tracking_span(coverage: Coverage, end: datetime | None) -> Iterable[tuple[datetime, datetime]]:
     first, last = coverage.span.first, coverage.span.last
-    if first is None or last is None:
+    if first is None or last is None or end is None:
         return
     named = _DAY_FILE.fullmatch(coverage.file.path.name)
     day = datetime(first.year, first.month, first.day, tzinfo=UTC)
@@ -103,7 +110,7 @@ def _tracking_span(coverage: Coverage) -> Iterable[tuple[datetime, datetime]]:
     elif coverage.span.torn:
         yield day, last
     else:
-        yield day, max(last, day + _DAY - timedelta(microseconds=1))
+        yield day, max(last, min(end, day + _DAY - timedelta(microseconds=1)))
 
 
 def _event_span(coverage: Coverage, clock: ServerClock) -> Iterable[tuple[datetime, datetime]]:

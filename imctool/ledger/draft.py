@@ -131,8 +131,7 @@ class Draft:
     @property
     def returned(self) -> bool:
         """Whether a report of non-delivery was made: a recipient's status is 1, or left out."""
-        drafts = self.reports if self.report_of is None else [self, *self.reports]
-        for record in (one for report in (self, *drafts) for one in report.tracking):
+        for record in (one for report in (self, *self.reports) for one in report.tracking):
             statuses = {status.strip() for _, status in record.recipients}
             if record.event in NON_DELIVERY and statuses != {"0"}:
                 return True

@@ -118,7 +118,8 @@ def _archived_without_event(draft: Draft, around: Surroundings) -> Verdict:
         return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.EVENT_LOG)
     if draft.tracked(*RECEIVED_INBOUND) and not around.evidence.logged(moment, assumed=assumed):
         return Fate.ARCHIVED, ()
-    return Fate.UNKNOWN, (coverage.EVENT_LOG,)
+    logged = around.evidence.logged(moment, assumed=assumed)
+    return Fate.UNKNOWN, () if logged else (coverage.EVENT_LOG,)
 
 
 def _without_file(draft: Draft, around: Surroundings) -> Verdict:

@@ -26,7 +26,7 @@ _FOLDER_DIRECTION = {
 
 _INBOUND_TRACKING = frozenset({1012, 1013, 1014, 1015, 1004, 1005})
 _OUTBOUND_TRACKING = frozenset({1010, 1011, 1016, 1017, 1018, 1003, 1006, 1007})
-_OUTBOUND_EVENTS = frozenset({2001, 4116})
+_OUTBOUND_EVENTS = frozenset({2001})
 _NAMING_EVENTS = frozenset({2001, 2002, 4055, 4081, 4115, 4117, 4118, 4120, 4131, 4132, 4182, 4192})
 """The connector's events that speak of one spool file; others may hold a name by chance."""
 
@@ -146,21 +146,30 @@ def join_records(collection: Collection) -> list[Draft]:
 def fold_reports(drafts: list[Draft]) -> list[Draft]:
     """Return the drafts with each report put under the message that it reports.
 
-    A report on a message that the evidence does not show stays on its own.
+    A report on a report goes to the message at the end of that line. A report on a message that
+    the evidence does not show stays on its own, as do reports that only name each other.
     """
     by_name = {one.spool_name: one for one in drafts if one.spool_name is not None}
     by_mts_id = {normalised_mts_id(one.mts_id): one for one in drafts if one.mts_id}
+
+    def subject_of(draft: Draft) -> Draft | None:
+        if draft.report_of is None:
+            return None
+        parsed = parse_mts_id(draft.report_of)
+        named = by_name.get(parsed.spool_name) if parsed is not None else None
+        return named or by_mts_id.get(normalised_mts_id(draft.report_of))
+
     kept = []
     for draft in drafts:
-        subject = None
-        if draft.report_of is not None:
-            parsed = parse_mts_id(draft.report_of)
-            named = by_name.get(parsed.spool_name) if parsed is not None else None
-            subject = named or by_mts_id.get(normalised_mts_id(draft.report_of))
-        if subject is None or subject is draft:
+        met = {id(draft)}
+        root = draft
+        while (subject := subject_of(root)) is not None and id(subject) not in met:
+            met.add(id(subject))
+            root = subject
+        if root is draft or subject is not None:
             kept.append(draft)
         else:
-            subject.reports.append(draft)
+            root.reports.append(draft)
     return kept
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
 from imctool.ledger.copies import (
@@ -19,7 +20,13 @@ from imctool.ledger.draft import Draft
 from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
 from imctool.ledger.joining import fold_reports, join_records
 from imctool.ledger.observations import observe
-from imctool.ledger.sessions import clock_pairs, join_transactions
+from imctool.ledger.sessions import (
+    RETRIED,
+    clock_pairs,
+    envelopes_may_be_one,
+    join_transactions,
+    message_id_of,
+)
 from imctool.model.diagnosis import Server
 from imctool.model.direction import Direction
 from imctool.model.event import Event
@@ -28,6 +35,8 @@ from imctool.model.smtp import Outcome, Transaction
 from imctool.readers.collection import Collection
 
 _MINUTES = timedelta(minutes=3)
+_LATE = timedelta(hours=12)
+_ANY_ZONE = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,56 +109,61 @@ def _event_order(event: Event, clock: ServerClock) -> tuple[float, tuple[str, in
 def _rivals(left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock) -> set[int]:
     """Return the ids of transactions and drafts that may be each other's after all.
 
-    What the tracking log calls the originator need not be the MAIL FROM: where an accepted
-    transaction and a tracked message without session stand in the same minutes and no
-    Message-ID tells them apart, neither may be called lost.
+    The store may take a message over long after it was accepted, and what the tracking log
+    calls the originator need not be the MAIL FROM. Where an accepted transaction and a tracked
+    message without session stand within hours of each other and no envelope tells them apart,
+    or within minutes and no Message-ID does, neither may be called lost.
     """
     found: set[int] = set()
-    open_drafts = [
-        (draft, draft.times(clock))
-        for draft in drafts
-        if draft.tracking and not draft.files and not draft.transactions
-    ]
+    open_drafts = sorted(
+        (
+            (moment, number, draft, draft.message_id)
+            for number, draft in enumerate(drafts)
+            if draft.tracking and not draft.files and not draft.transactions
+            for moment in draft.times(clock)
+        ),
+        key=lambda one: one[:2],
+    )
+    before, after = (_MINUTES, _LATE) if clock.known else (_ANY_ZONE, _ANY_ZONE)
     for transaction in left:
         moment = clock.utc(transaction.ended or transaction.started)
         if transaction.outcome is not Outcome.ACCEPTED or moment is None:
             continue
-        for draft, times in open_drafts:
-            if draft.direction is not transaction.direction or _ids_differ(transaction, draft):
+        logged = message_id_of(transaction)
+        first = bisect_left(open_drafts, moment - before, key=lambda one: one[0])
+        last = bisect_right(open_drafts, moment + after, key=lambda one: one[0])
+        for time, _, draft, known in open_drafts[first:last]:
+            if draft.direction is not transaction.direction or (
+                logged and known and logged != known
+            ):
                 continue
-            if any(abs(time - moment) <= _MINUTES for time in times) or not clock.known:
+            near = abs(time - moment) <= _MINUTES
+            if near or envelopes_may_be_one(transaction, draft):
                 found.update((id(transaction), id(draft)))
     return found
-
-
-def _ids_differ(transaction: Transaction, draft: Draft) -> bool:
-    logged = transaction.skeleton.header("message-id") if transaction.skeleton else None
-    known = draft.message_id
-    return bool(logged and known and logged.strip() != known)
 
 
 def _lone_drafts(left: Iterable[Transaction], clock: ServerClock) -> list[Draft]:
     """Return a draft for each transaction that fits no other record.
 
-    Outbound attempts with one envelope that follow each other up to the first that succeeds
-    are one message: the service retries what was deferred.
+    Outbound attempts for one envelope that follow each other within days, up to the first that
+    succeeds, are one message: the service retries what was deferred.
     """
     drafts: list[Draft] = []
-    retried: dict[tuple[str, tuple[str, ...]], Draft] = {}
+    retried: dict[tuple[str, frozenset[str]], tuple[Draft, datetime | None]] = {}
     for transaction in sorted(left, key=lambda one: _transaction_order(one, clock)):
-        envelope = (transaction.originator or "", transaction.accepted)
-        outbound = transaction.direction is Direction.OUTBOUND
-        if outbound and transaction.accepted and envelope in retried:
-            draft = retried[envelope]
-            draft.transactions.append(transaction)
-        else:
+        asked = (*transaction.accepted, *(recipient for recipient, _ in transaction.refused))
+        envelope = (transaction.originator or "", frozenset(one.lower() for one in asked))
+        moment = clock.utc(transaction.started)
+        draft, since = retried.pop(envelope, (None, None))
+        late = moment is not None and since is not None and moment - since > RETRIED
+        if draft is None or late:
             draft = Draft(f"session {transaction.location}", transaction.direction)
-            draft.transactions.append(transaction)
             drafts.append(draft)
-        if transaction.outcome in {Outcome.DEFERRED, Outcome.INCOMPLETE}:
-            retried[envelope] = draft
-        else:
-            retried.pop(envelope, None)
+        draft.transactions.append(transaction)
+        outbound = transaction.direction is Direction.OUTBOUND
+        if outbound and asked and transaction.outcome in {Outcome.DEFERRED, Outcome.INCOMPLETE}:
+            retried[envelope] = draft, moment
     return drafts
 
 
@@ -173,6 +187,7 @@ def _cut_transactions(collection: Collection) -> frozenset[int]:
 
 _CONTENT_ENGINE = range(12800, 12900)
 _BESIDE = timedelta(seconds=60)
+_NEVER = datetime(1, 1, 1, tzinfo=UTC)
 _SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
 _MOVED = re.compile(r"has\s+been\s+moved\s+to\s+the\s+\W?BAD\W?\s+folder", re.I)
 _STARTED = frozenset({1000})
@@ -189,14 +204,14 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
     where several could.
     """
     rivals: set[int] = set()
-    engine = [e for e in events if e.is_store and e.event_id in _CONTENT_ENGINE]
-    lost = [e for e in events if e.is_connector and e.event_id in _SESSION_LOST]
-    used: set[int] = set()
+    timed = sorted((e for e in events if e.time), key=lambda one: _event_order(one, clock))
+    engine = [e for e in timed if e.is_store and e.event_id in _CONTENT_ENGINE]
+    lost = [e for e in timed if e.is_connector and e.event_id in _SESSION_LOST]
     told: list[Event] = []
     for event in events:
         if not (event.is_connector and event.event_id == 4116) or _told(event, told, clock):
             continue
-        partner = _nearest(event, [e for e in engine if id(e) not in used], clock)
+        partner = _nearest(event, engine, clock)
         if _nearest(event, lost, clock) is not None:
             continue
         if partner is None and not _MOVED.search(event.message or ""):
@@ -212,7 +227,7 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
         draft.bad_folder = True
         draft.events.append(event)
         if partner is not None:
-            used.add(id(partner))
+            engine.remove(partner)
             draft.events.append(partner)
     return rivals
 
@@ -229,12 +244,18 @@ def _told(event: Event, told: Iterable[Event], clock: ServerClock) -> bool:
 
 
 def _nearest(event: Event, others: Sequence[Event], clock: ServerClock) -> Event | None:
+    """Return the event of ``others`` (sorted by time) that stands nearest, within a minute."""
     moment = clock.utc(event.time)
     if moment is None:
         return None
-    timed = [(abs(time - moment), one) for one in others if (time := clock.utc(one.time))]
-    near = [pair for pair in timed if pair[0] <= _BESIDE]
-    return min(near, key=lambda pair: (pair[0], pair[1].location))[1] if near else None
+
+    def time_of(one: Event) -> datetime:
+        return clock.utc(one.time) or _NEVER
+
+    first = bisect_left(others, moment - _BESIDE, key=time_of)
+    last = bisect_right(others, moment + _BESIDE, key=time_of)
+    near = others[first:last]
+    return min(near, key=lambda one: (abs(time_of(one) - moment), one.location.order), default=None)
 
 
 def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> list[Draft]:

@@ -65,7 +65,7 @@ def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClo
         direction=draft.direction,
         fate=fate,
         spool_name=draft.spool_name,
-        originator=draft.originator,
+        originator=_bare(draft.originator),
         recipient_count=draft.recipient_count,
         message_id=draft.message_id,
         mts_id=draft.mts_id,
@@ -79,6 +79,13 @@ def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClo
         assumed_zone=not clock.known and not draft.tracking,
         wanting=wanting,
     )
+
+
+def _bare(originator: str | None) -> str | None:
+    """Return an address as envelopes spell it: tracking writes ``SMTP:`` before it."""
+    if originator is not None and originator[:5].upper() == "SMTP:":
+        return originator[5:]
+    return originator
 
 
 def _order(

@@ -22,9 +22,14 @@ from imctool.model.smtp import Outcome, Transaction
 
 _BEFORE = timedelta(minutes=15)
 _AFTER = timedelta(minutes=10)
+_LATE = timedelta(hours=6)
 _SAME_ID = timedelta(days=1)
 _ZONE = timedelta(hours=14)
-_RETRY = timedelta(days=5)
+RETRIED = timedelta(days=5)
+"""How long the service may try; its last interval and expiry are settings (Q146669)."""
+
+_MOST_CANDIDATES = 400
+"""So many drafts are weighed for one transaction: a list may send alike mail every minute."""
 
 _SAME_MESSAGE, _SAME_ENVELOPE, _SAME_ORIGINATOR, _NOTHING_DIFFERS = range(4)
 
@@ -53,13 +58,15 @@ def join_transactions(
         [one for one in drafts if one.direction is Direction.OUTBOUND or one.tracked(1014)],
         clock,
     )
-    return [one for one in transactions if id(one) not in joined | sent], rivals
+    done = joined | sent
+    return [one for one in transactions if id(one) not in done], rivals
 
 
 def _join_inbound(
     transactions: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
 ) -> set[int]:
-    index = _DraftIndex(drafts, clock, _BEFORE if clock.known else _ZONE)
+    index = _DraftIndex(drafts, clock, _LATE if clock.known else _ZONE)
+    orders = _ranks(index.times), _ranks([[moment] for moment in _moments(transactions, clock)])
     offers: list[tuple[int, timedelta, int, int]] = []
     for number, transaction in enumerate(transactions):
         moment = clock.utc(transaction.ended or transaction.started)
@@ -69,8 +76,8 @@ def _join_inbound(
                 continue
             distance = _inbound_distance(likeness, moment, index.times[rank], clock)
             if distance is not None:
-                if not clock.known:  # the order of both logs is all that can be trusted
-                    distance = timedelta(seconds=abs(number - rank))
+                if not clock.known:  # the order in both logs is all that can be trusted
+                    distance = timedelta(seconds=abs(orders[0][rank] - orders[1][number]))
                 offers.append((likeness, distance, number, rank))
     offers.sort()
     joined: set[int] = set()
@@ -84,10 +91,27 @@ def _join_inbound(
     return joined
 
 
+def _moments(transactions: Iterable[Transaction], clock: ServerClock) -> Iterable[datetime | None]:
+    return (clock.utc(one.ended or one.started) for one in transactions)
+
+
+def _ranks(times: Sequence[Sequence[datetime | None]]) -> list[int]:
+    """Return the place of each entry in the order of their first times."""
+
+    def key(number: int) -> tuple[bool, datetime | None, int]:
+        first = times[number][0] if times[number] else None
+        return (True, None, number) if first is None else (False, first, number)
+
+    places = [0] * len(times)
+    for place, number in enumerate(sorted(range(len(times)), key=key)):
+        places[number] = place
+    return places
+
+
 def _join_outbound(
     transactions: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock
 ) -> Joined:
-    index = _DraftIndex(drafts, clock, _RETRY)
+    index = _DraftIndex(drafts, clock, RETRIED)
     joined: set[int] = set()
     rivals: set[int] = set()
     for transaction in transactions:
@@ -138,7 +162,7 @@ class _DraftIndex:
     def near(self, transaction: Transaction, moment: datetime | None) -> list[int]:
         """Return the ranks of the drafts that could be the transaction's, each once."""
         found: dict[int, None] = {}
-        message_id = _message_id(transaction)
+        message_id = message_id_of(transaction)
         if message_id is not None:
             found.update(dict.fromkeys(self._by_id.get(message_id, ())))
         if moment is not None:
@@ -146,7 +170,7 @@ class _DraftIndex:
             same = self._by_originator.get(originator, []) if originator is not None else []
             for listed in (same, self._opaque):
                 found.update(dict.fromkeys(_within(listed, moment, self._slack)))
-        return list(found)
+        return list(found)[:_MOST_CANDIDATES]
 
 
 def _within(
@@ -154,10 +178,14 @@ def _within(
 ) -> Iterable[int]:
     low = bisect_left(listed, moment - slack, key=lambda one: one[0])
     high = bisect_right(listed, moment + slack, key=lambda one: one[0])
-    return (rank for _, rank in listed[low:high])
+    near = listed[low:high]
+    if len(near) > _MOST_CANDIDATES:
+        near = sorted(near, key=lambda one: (abs(one[0] - moment), one[1]))
+    return (rank for _, rank in near)
 
 
-def _message_id(transaction: Transaction) -> str | None:
+def message_id_of(transaction: Transaction) -> str | None:
+    """Return the Message-ID of the logged text, None where there is none."""
     if transaction.skeleton is None:
         return None
     found = transaction.skeleton.header("message-id")
@@ -174,7 +202,7 @@ def _originators_alike(transaction: Transaction, draft: Draft) -> bool | None:
 
 def _inbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
     """Return how like the two are, the likest first; None where they cannot be one."""
-    logged, known = _message_id(transaction), draft.message_id
+    logged, known = message_id_of(transaction), draft.message_id
     if logged and known and logged != known:
         return None
     if transaction.outcome is Outcome.INCOMPLETE and (
@@ -197,6 +225,13 @@ def _inbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
     return _SAME_ENVELOPE if alike else _NOTHING_DIFFERS
 
 
+def envelopes_may_be_one(transaction: Transaction, draft: Draft) -> bool:
+    """Return whether nothing in the envelopes says that the two are not one message."""
+    if transaction.direction is Direction.OUTBOUND:
+        return _outbound_likeness(transaction, draft) is not None
+    return _inbound_likeness(transaction, draft) is not None
+
+
 def _accepted(transaction: Transaction) -> frozenset[str] | None:
     if len(transaction.accepted) != transaction.accepted_count:
         return None
@@ -214,7 +249,8 @@ def _inbound_distance(
     if likeness == _SAME_MESSAGE:
         return distance if distance <= _SAME_ID else None
     if clock.known:
-        return distance if -_BEFORE <= moment - nearest <= _AFTER else None
+        earliest = -_LATE if likeness == _SAME_ENVELOPE else -_BEFORE
+        return distance if earliest <= moment - nearest <= _AFTER else None
     return distance if distance <= _ZONE and likeness == _SAME_ENVELOPE else None
 
 
@@ -253,7 +289,7 @@ def _outbound_distance(
     if likeness == _NOTHING_DIFFERS or (draft.direction is Direction.INBOUND):
         return distance if distance <= _BEFORE else None
     ends = [one.time for one in draft.tracking if one.event in DELIVERED_OUTBOUND]
-    last = max(ends) + _BEFORE if ends else times[0] + _RETRY
+    last = max(ends) + _BEFORE if ends else times[0] + RETRIED
     if not times[0] - _BEFORE <= moment <= last:
         return None
     if transaction.outcome is Outcome.ACCEPTED and ends:
@@ -275,7 +311,7 @@ def clock_pairs(
         moment = one.ended or one.started
         if one.outcome is Outcome.ACCEPTED and moment is not None and moment.tzinfo is None:
             recipients = comparable_set(one.accepted)
-            for key in _pair_keys(one.direction, _message_id(one), one.originator, recipients):
+            for key in _pair_keys(one.direction, message_id_of(one), one.originator, recipients):
                 logged[key].append(moment)
     for draft in drafts:
         if draft.tracking:

@@ -230,7 +230,11 @@ class SpoolFile:
     @property
     def moment(self) -> datetime | None:
         """When the server took the message: its Received time, else the envelope's wall clock."""
-        return self.envelope.time if self.received is None else self.received.time
+        return (
+            self.envelope.time
+            if self.received is None
+            else (self.received.time or self.envelope.time)
+        )
 
     @property
     def recipient_count(self) -> int:

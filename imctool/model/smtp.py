@@ -72,7 +72,8 @@ class Banner:
 class LogSpan:
     """What a log covers: its file, first and last time, how many records, and its detail.
 
-    ``detail`` is for a protocol log ``minimum``, ``medium`` or ``maximum``, else "".
+    ``detail`` is for a protocol log ``minimum``, ``medium`` or ``maximum``; for an event log
+    ``exchange`` where Exchange wrote to it; else "".
     ``torn`` says that the file ends in the middle of a record.
     """
 

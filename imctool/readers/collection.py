@@ -215,6 +215,7 @@ def _add_log(
         return
     records = 0
     defects = 0
+    exchange = False
     span = _Span()
     for record in read_records(file, date_order):
         match record:
@@ -232,6 +233,7 @@ def _add_log(
                 span.add(record.time)
                 if record.concerns_mail:
                     collection.events.append(record)
+                    exchange = exchange or record.source.lower().startswith("msexch")
             case TrackingRecord():
                 collection.tracking.append(record)
             case Transaction():
@@ -245,8 +247,9 @@ def _add_log(
                 collection.character_sets.append(record)
         records += 1
     if file.kind is InputKind.EVENT_LOG and records:
-        collection.coverage.append(
-            Coverage(file, LogSpan(file.location(), span.first, span.last, records))
-        )
+        # Only a log that Exchange wrote to would show its events: not the System log.
+        detail = "exchange" if exchange else ""
+        read = LogSpan(file.location(), span.first, span.last, records, detail)
+        collection.coverage.append(Coverage(file, read))
     tally.note(read=records > 0 or defects == 0)
     collection.inputs.append(Input(file.name, file.kind, records, span.first, span.last))

@@ -29,11 +29,11 @@ _HEAD = 1 << 16  # how far the originator and the MTS-ID are searched
 # An address is a string of its own: <...> without a control character, after a byte that is no
 # printable ASCII and before a control character or the end of the block. Left-over memory
 # ("DEN> ro" in Q190709) and binary fields that happen to hold "<" do not have this shape. Only
-# the originator may be "<>".
-_ORIGINATOR = re.compile(rb"<(?<=[^ -~]<)([^\x00-\x1f\x7f]*)>(?=[\x00-\x1f]|\Z)")
-_RECIPIENT = re.compile(rb"<(?<=[^ -~]<)([^\x00-\x1f\x7f]+)>(?=[\x00-\x1f]|\Z)")
+# the originator may be "<>". RFC 821 allows 256 characters; the bound keeps any bytes linear.
+_ORIGINATOR = re.compile(rb"<(?<=[^ -~]<)([^\x00-\x1f\x7f]{0,1000})>(?=[\x00-\x1f]|\Z)")
+_RECIPIENT = re.compile(rb"<(?<=[^ -~]<)([^\x00-\x1f\x7f]{1,1000})>(?=[\x00-\x1f]|\Z)")
 # The same, with a group that captures nothing: counting then makes no object for an address.
-_COUNTED = re.compile(rb"<(?<=[^ -~]<)[^\x00-\x1f\x7f]+>(?=[\x00-\x1f]|\Z)()")
+_COUNTED = re.compile(rb"<(?<=[^ -~]<)[^\x00-\x1f\x7f]{1,1000}>(?=[\x00-\x1f]|\Z)()")
 
 _MTS_ID = re.compile(rb"\x00([cC]=[^\x00-\x1f]*?;[lL]=[^\x00-\x1f]*+)")
 # Four characters at least: shorter ones may be binary.

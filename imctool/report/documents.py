@@ -6,7 +6,7 @@ JSON carries the text of the evidence as it is; its own escapes make it safe to 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,6 +49,11 @@ def _assumed(document: Document, assumed: bool) -> Document:
 
 def diagnosis_document(diagnosis: Diagnosis, *, every_message: bool) -> Document:
     """Return the document ``imctool/diagnosis/1``."""
+    articles: dict[int, set[str]] = defaultdict(set)
+    for finding in diagnosis.findings:
+        if finding.article is not None:
+            for message in finding.messages:
+                articles[id(message)].add(finding.article)
     return {
         "schema": "imctool/diagnosis/1",
         "inputs": [input_document(one) for one in diagnosis.inputs],
@@ -56,7 +61,7 @@ def diagnosis_document(diagnosis: Diagnosis, *, every_message: bool) -> Document
         "summary": summary_document(diagnosis),
         "findings": [finding_document(one) for one in diagnosis.findings],
         "messages": [
-            message_document(one, diagnosis)
+            message_document(one, sorted(articles[id(one)]))
             for one in shown_messages(diagnosis, every_message=every_message)
         ],
         "missing": [missing_document(one) for one in diagnosis.missing],
@@ -161,12 +166,7 @@ def _step_document(step: RemedyStep) -> Document:
     return {"text": step.text, "command": step.command}
 
 
-def message_document(message: Message, diagnosis: Diagnosis) -> Document:
-    articles = [
-        finding.article
-        for finding in diagnosis.findings
-        if finding.article and any(one is message for one in finding.messages)
-    ]
+def message_document(message: Message, articles: list[str]) -> Document:
     document = {
         "spool_name": str(message.spool_name) if message.spool_name is not None else None,
         "direction": str(message.direction),
@@ -177,7 +177,7 @@ def message_document(message: Message, diagnosis: Diagnosis) -> Document:
         "mts_id": message.mts_id,
         "first": time_text(message.first),
         "last": time_text(message.last),
-        "articles": sorted(dict.fromkeys(articles)),
+        "articles": articles,
         "wanting": list(message.wanting),
         "observations": [_observation_document(one) for one in message.observations],
     }
