@@ -54,7 +54,9 @@ def reading_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..
         ),
         click.option("-o", "--output", help="Write the output to this file; - is stdout."),
         click.option("--since", type=_Moment(), help="Leave out what is earlier (UTC)."),
-        click.option("--until", type=_Moment(whole_day=True), help="Leave out what is later (UTC)."),
+        click.option(
+            "--until", type=_Moment(whole_day=True), help="Leave out what is later (UTC)."
+        ),
         click.option(
             "--timezone", "zone", type=_Zone(),
             help="Zone of the server: a name (America/New_York) or an offset (-0500).",

@@ -50,7 +50,7 @@ def discover(paths: Iterable[Path]) -> Discovery:
     """
     given = list(paths)
     found = Discovery()
-    known: set[tuple[int, int]] = set()
+    known: set[str] = set()
     for path in given:
         prefix = path.as_posix().rstrip("/") if len(given) > 1 else ""
         for file, name in _walk(path, prefix, found):
@@ -70,8 +70,9 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
     if not is_folder:
         yield root, prefix or root.name
         return
+    above = PurePosixPath(os.path.abspath(root)).parts
     pending: list[tuple[Path, str]] = [(root, prefix)]
-    _note_folder(PurePosixPath(os.path.abspath(root)).parts, found)
+    _note_folder(above, frozenset(), found)
     while pending:
         folder, folder_name = pending.pop()
         try:
@@ -80,6 +81,7 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
         except OSError as error:
             found.defects.append(Defect(Location(printable(folder_name) or "."), _why(error)))
             continue
+        beside = frozenset(entry.name.lower() for entry in entries)
         for entry in entries:
             name = f"{folder_name}/{entry.name}" if folder_name else entry.name
             if entry.is_symlink():
@@ -89,8 +91,7 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
                 )
             elif entry.is_dir(follow_symlinks=False):
                 if not entry.name.startswith(_JUNK_PREFIX):
-                    whole = (*PurePosixPath(os.path.abspath(root)).parts, *name.split("/"))
-                    _note_folder(whole, found)
+                    _note_folder((*above, *name.split("/")), beside, found)
                     pending.append((Path(entry.path), name))
             elif entry.name.startswith(_JUNK_PREFIX):
                 found.skipped += 1
@@ -98,7 +99,7 @@ def _walk(root: Path, prefix: str, found: Discovery) -> Iterator[tuple[Path, str
                 yield Path(entry.path), name
 
 
-def _classify(file: Path, name: str, found: Discovery, known: set[tuple[int, int]]) -> None:
+def _classify(file: Path, name: str, found: Discovery, known: set[str]) -> None:
     shown = printable(name)
     try:
         status = os.stat(file, follow_symlinks=True)
@@ -106,11 +107,11 @@ def _classify(file: Path, name: str, found: Discovery, known: set[tuple[int, int
             found.skipped += 1
             found.defects.append(Defect(Location(shown), "not a regular file, not opened"))
             return
-        identity = (status.st_dev, status.st_ino)
-        if status.st_ino and identity in known:
+        real = os.path.realpath(file)
+        if real in known:
             found.skipped += 1
             return
-        known.add(identity)
+        known.add(real)
         form, note = file_form(file, status.st_size)
     except OSError as error:
         _unreadable(found, shown, _why(error))
@@ -128,10 +129,21 @@ def _classify(file: Path, name: str, found: Discovery, known: set[tuple[int, int
     found.files.append(EvidenceFile(file, shown, status.st_size, kind, form))
 
 
-def _note_folder(parts: tuple[str, ...], found: Discovery) -> None:
-    kind = folder_kind(tuple(part.lower() for part in parts))
-    if kind is not None:
+def _note_folder(parts: tuple[str, ...], beside: frozenset[str], found: Discovery) -> None:
+    """Note a spool folder, if what surrounds it shows that it is one and not just so called.
+
+    It lies in an Imcdata folder, or beside what lies there too, or it is the archive of one.
+    ``beside`` are the names around it, none for the PATH argument itself.
+    """
+    folders = tuple(part.lower() for part in parts)
+    kind = folder_kind(folders)
+    if kind is None:
+        return
+    parent = folder_kind(folders[:-1])
+    if "imcdata" in folders or beside & _NEIGHBOURS - {folders[-1]}:
         found.folders.add(kind)
+    elif parent is not None and beside:
+        found.folders.update((kind, parent))
 
 
 def kind_of(form: Form, folders: tuple[str, ...]) -> InputKind:
@@ -178,6 +190,9 @@ _FOLDERS = {
     "pickup": InputKind.PICKUP,
     "turfdir": InputKind.TURF,
 }
+
+_NEIGHBOURS = frozenset({*_FOLDERS, "log", "queue.dat", "tracking.log"})
+"""What lies beside the spool folders, or their parent, in an Exchsrvr tree."""
 
 _ARCHIVES = {"in": InputKind.SPOOL_IN_ARCHIVE, "out": InputKind.SPOOL_OUT_ARCHIVE}
 

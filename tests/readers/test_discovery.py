@@ -62,6 +62,16 @@ def test_empty_folders_are_evidence_too(tmp_path: Path) -> None:
     assert discover([tmp_path]).folders == {InputKind.SPOOL_IN, InputKind.SPOOL_IN_ARCHIVE}
 
 
+def test_a_folder_that_is_merely_called_in_is_none(tmp_path: Path) -> None:
+    case = tmp_path / "in"
+    put(case, "notes/x.txt")
+    put(case, "out of the office.txt", b"x")
+    assert discover([case]).folders == set()
+    (case / "Archive").mkdir()
+    put(case, "Log/L0000000.LOG", b"x")
+    assert InputKind.SPOOL_IN not in discover([case / "notes"]).folders
+
+
 def test_every_file_is_read_unreadable_or_skipped(tmp_path: Path) -> None:
     put(tmp_path, "In/TG45CLP6")
     put(tmp_path, ".hidden")
