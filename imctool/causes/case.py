@@ -98,13 +98,13 @@ class Case:
                 head = None
             if message.fate is Fate.DELIVERED:
                 head = None
-            elif message.fate is Fate.LOST:
+            elif message.fate is Fate.LOST or (
+                message.fate is Fate.UNKNOWN and message.transactions and not message.files
+            ):
                 if head is not None:
                     trains[id(message)] = head
                 elif self.unconvertible_embedded(message):
                     head = message
-            elif message.fate is Fate.UNKNOWN and message.transactions and head is None:
-                head = message if self.unconvertible_embedded(message) else None
         return trains
 
     def _restarted(self, start: datetime | None, end: datetime | None) -> bool:

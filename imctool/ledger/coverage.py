@@ -20,6 +20,7 @@ IN_FOLDER = "the folder Imcdata\\In"
 ARCHIVE_FOLDER = "the folder Imcdata\\In\\Archive, or an application event log of that time"
 OUT_FOLDER = "the folder Imcdata\\Out"
 TRACKING_LOG = "the message tracking log of that time, with tracking on for the connector"
+TRACKING_END = "a later record in the message tracking log, which ends before it"
 TIME_ZONE = "the server's time zone (--timezone)"
 SESSION_END = "the end of the protocol log, which is cut"
 TWIN = "a Message-ID, to tell it from a tracked message of the same minute"
@@ -34,6 +35,7 @@ class EvidenceMap:
     event_logs: tuple[tuple[datetime, datetime], ...]
     folders: frozenset[InputKind]
     connector_tracked: bool
+    tracking_ends: tuple[datetime, ...] = ()
     holes: tuple[datetime, ...] = ()
 
     def tracked(self, moment: datetime, *, assumed: bool) -> bool:
@@ -48,6 +50,12 @@ class EvidenceMap:
             return False
         return _covered(self.tracking, moment, assumed=assumed) and _covered(
             self.tracking, moment + _AFTERWARDS, assumed=assumed
+        )
+
+    def tracking_ended(self, moment: datetime) -> bool:
+        """Return whether a tracking log of that same day is there and ends before that time."""
+        return self.connector_tracked and any(
+            end.date() == moment.date() and end < moment + _AFTERWARDS for end in self.tracking_ends
         )
 
     def logged(self, moment: datetime, *, assumed: bool) -> bool:
@@ -76,6 +84,9 @@ def map_evidence(collection: Collection, clock: ServerClock) -> EvidenceMap:
     ]
     return EvidenceMap(
         tracking=_tracking_spans(tracking),
+        tracking_ends=tuple(
+            sorted({one.span.last for one in tracking if one.span.last and not one.span.torn})
+        ),
         event_logs=_merged(
             span for one in events if one.span.detail for span in _event_span(one, clock)
         ),

@@ -159,7 +159,8 @@ def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ..
     assumed = _assumed(draft, around)
     wanting: list[str] = []
     if not around.evidence.tracked(moment, assumed=assumed):
-        wanting.append(coverage.TRACKING_LOG)
+        ended = not assumed and around.evidence.tracking_ended(moment)
+        wanting.append(coverage.TRACKING_END if ended else coverage.TRACKING_LOG)
         if assumed:
             wanting.append(coverage.TIME_ZONE)
     if draft.direction is Direction.OUTBOUND:

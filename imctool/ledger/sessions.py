@@ -28,7 +28,7 @@ _ZONE = timedelta(hours=14)
 RETRIED = timedelta(days=5)
 """How long the service may try; its last interval and expiry are settings (Q146669)."""
 
-_MOST_CANDIDATES = 400
+_MOST_CANDIDATES = 32
 """So many drafts are weighed for one transaction: a list may send alike mail every minute."""
 
 _SAME_MESSAGE, _SAME_ENVELOPE, _SAME_ORIGINATOR, _NOTHING_DIFFERS = range(4)

@@ -111,3 +111,18 @@ def test_a_healthy_tree_is_healthy_under_any_layout(
         shutil.copy(file, target)
     assert diagnosed(flat).findings == ()
     assert keyed(diagnosed(flat)) == keyed(diagnosed(evidence))
+
+
+def test_a_tracking_log_that_ends_before_the_loss_leaves_it_possible(
+    story: Callable[[str], Path], diagnosed: Callable[[Path], Diagnosis]
+) -> None:
+    """As in a copy made before the service was restarted."""
+    evidence = story("q157693")
+    logs = sorted((evidence / "Exchsrvr/Tracking.log").iterdir())
+    for log in logs[1:]:
+        log.unlink()
+    diagnosis = diagnosed(evidence)
+    lost = [one for one in diagnosis.messages if one.fate is Fate.LOST]
+    assert lost == []
+    (finding,) = diagnosis.findings
+    assert (finding.article, finding.confidence) == ("Q157693", Confidence.POSSIBLE)
