@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from time import perf_counter
 
 import pytest
 from hypothesis import given, settings
@@ -166,3 +167,14 @@ def test_what_the_builder_puts_in_comes_out(originator: str, recipients: list[st
     assert problems == []
     assert envelope.originator == originator
     assert list(envelope.recipients) == recipients
+
+
+@pytest.mark.slow
+def test_a_block_of_opening_brackets_takes_linear_time() -> None:
+    def seconds(count: int) -> float:
+        block = b"\xf7\0\0\0ImCr" + bytes(16) + b"\x80<" * count
+        started = perf_counter()
+        read_envelope(block)
+        return perf_counter() - started
+
+    assert seconds(80_000) < 8 * max(seconds(20_000), 0.05)
