@@ -14,7 +14,7 @@ from imctool.readers.collection import Collection, Coverage
 _DAY_FILE = re.compile(r"(\d{4})(\d{2})(\d{2})\.log", re.IGNORECASE)
 _DAY = timedelta(days=1)
 _MARGIN = timedelta(hours=14)
-_AFTERWARDS = timedelta(minutes=5)
+_AFTERWARDS = timedelta(seconds=30)
 
 IN_FOLDER = "the folder Imcdata\\In"
 ARCHIVE_FOLDER = "the folder Imcdata\\In\\Archive, or an application event log of that time"
@@ -41,7 +41,7 @@ class EvidenceMap:
     def tracked(self, moment: datetime, *, assumed: bool) -> bool:
         """Return whether the tracking log would show what the connector did from then on.
 
-        It must cover the minutes that follow too: what is taken over just before the log ends,
+        It must cover the moments that follow too: what is taken over just before the log ends,
         or before a midnight behind which no file is there, may be tracked later.
         """
         if not self.connector_tracked:
