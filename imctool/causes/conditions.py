@@ -125,6 +125,21 @@ def _site_event(case: Case, message: Message | None, value: dict[str, Any]) -> H
     return tuple(_told(case, event) for event in found) or None
 
 
+def _unnamed_event(case: Case, message: Message | None, value: dict[str, Any]) -> Held | None:
+    """Such an event after the message came, in a form that has lost the spool name it carried."""
+    if message is None or message.first is None:
+        return None
+    found = [
+        event
+        for event in case.ledger.events
+        if _fits(event, value)
+        and event.spool_name is None
+        and (time := case.ledger.clock.utc(event.time)) is not None
+        and time >= message.first
+    ]
+    return tuple(_told(case, event) for event in found) or None
+
+
 def _fits(event: Event, value: dict[str, Any]) -> bool:
     source = value.get("source", "connector")
     if source == "connector" and not event.is_connector:
@@ -344,6 +359,7 @@ _CONDITIONS: dict[str, Callable[[Case, Message | None, Any], Held | None]] = {
     "beside": _beside,
     "data": _data,
     "site_event": _site_event,
+    "unnamed_event": _unnamed_event,
     "recipients_above": _recipients_above,
     "registry": _registry,
     "refused_over_limit": _refused_over_limit,

@@ -24,7 +24,7 @@ CONDITIONS = frozenset(
         "fate", "direction", "observed", "folder", "event", "beside", "data", "recipients_above",
         "registry", "refused_over_limit", "embedded_charset", "embedded_charset_before",
         "has_text", "version", "version_unknown", "header", "declares_charset", "setting_fits",
-        "suspected_loss", "site_event", "none_of", "any_of",
+        "suspected_loss", "site_event", "unnamed_event", "none_of", "any_of",
     }
 )  # fmt: skip
 """The conditions that a match may name; imctool/causes/conditions.py tells what each means."""
