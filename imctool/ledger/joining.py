@@ -159,14 +159,24 @@ def fold_reports(drafts: list[Draft]) -> list[Draft]:
         named = by_name.get(parsed.spool_name) if parsed is not None else None
         return named or by_mts_id.get(normalised_mts_id(draft.report_of))
 
+    subjects = {id(draft): subject_of(draft) for draft in drafts}
+    roots: dict[int, Draft] = {}
     kept = []
     for draft in drafts:
+        line = [draft]
         met = {id(draft)}
-        root = draft
-        while (subject := subject_of(root)) is not None and id(subject) not in met:
-            met.add(id(subject))
-            root = subject
-        if root is draft or subject is not None:
+        while id(line[-1]) not in roots:
+            subject = subjects[id(line[-1])]
+            if subject is None:
+                roots[id(line[-1])] = line[-1]
+            elif id(subject) in met:  # they only name each other: each stays on its own
+                roots.update((id(one), one) for one in line)
+            else:
+                met.add(id(subject))
+                line.append(subject)
+        roots.update((id(one), roots[id(line[-1])]) for one in line if id(one) not in roots)
+        root = roots[id(draft)]
+        if root is draft:
             kept.append(draft)
         else:
             root.reports.append(draft)
