@@ -182,10 +182,6 @@ class Skeleton:
         found = next(self.headers.named(name), None)
         return None if found is None else found.value
 
-    def header_values(self, name: str) -> tuple[str, ...]:
-        """Return the values of every field of that name, in file order."""
-        return tuple(one.value for one in self.headers.named(name))
-
 
 @dataclass(frozen=True, slots=True)
 class OwnReceived:

@@ -89,7 +89,3 @@ class Message:
         if self.message_id or self.mts_id:
             return self.message_id or self.mts_id or ""
         return f"from <{self.originator}>" if self.originator is not None else "(unnamed)"
-
-    def in_folder(self, kind: InputKind) -> SpoolFile | None:
-        """Return the message's file in a folder of that kind, or None."""
-        return next((file for one, file in self.files if one is kind), None)

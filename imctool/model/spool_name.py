@@ -7,7 +7,6 @@ seed of the counter is unknown, and it jumps when the service restarts.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 ALPHABET = "ABCD1FGH2JKLMN3PQRST4VWXYZ567890"
@@ -15,9 +14,6 @@ ALPHABET = "ABCD1FGH2JKLMN3PQRST4VWXYZ567890"
 
 LENGTH = 8
 MODULUS = 32**LENGTH
-
-PATTERN = re.compile(r"[0-9A-DF-HJ-NP-TV-Z]{8}", re.IGNORECASE)
-"""Any eight symbols of the alphabet, in either letter case (Explorer shows ``Jtmrmaqv``)."""
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _TO_DIGITS = str.maketrans(ALPHABET.lower() + ALPHABET + "eiouEIOU", _DIGITS * 2 + "!" * 8)

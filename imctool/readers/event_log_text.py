@@ -76,18 +76,6 @@ def parse_event_text(
     return _events(lambda: [text], name, date_order)
 
 
-def date_order_of(file: EvidenceFile) -> DateOrder | None:
-    """Return the date order that a file decides by itself, None where it leaves it open.
-
-    Raises OSError where the file cannot be read.
-    """
-    blocks = partial(text_blocks, file.path)
-    form = sniff_event_text(_head(blocks))
-    if form is None or form == "xml":
-        return None
-    return detect_date_order(_dates(_parsed(form, blocks, file.name)))
-
-
 def _events(blocks: Blocks, name: str, order: DateOrder | None) -> Iterator[Event | Defect]:
     form = sniff_event_text(_head(blocks))
     if form is None:

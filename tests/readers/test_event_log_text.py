@@ -14,7 +14,6 @@ from imctool.model.event import Event
 from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind
 from imctool.readers.event_log_description import insertion_strings
 from imctool.readers.event_log_text import (
-    date_order_of,
     parse_event_text,
     read_event_text,
     sniff_event_text,
@@ -106,12 +105,9 @@ def test_a_file_is_read_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     assert event.location.path == "app.txt"
 
 
-def test_the_caller_can_ask_whether_the_order_was_decided(tmp_path: Path) -> None:
+def test_an_undecided_order_is_that_of_the_us_english_server(tmp_path: Path) -> None:
     path = tmp_path / "app.txt"
-    path.write_text(SAVED)
-    assert date_order_of(evidence(path)) is DateOrder.DMY
     path.write_text(SAVED.replace("31/12", "1/2"))
-    assert date_order_of(evidence(path)) is None
     (event,) = read_event_text(evidence(path))
     assert isinstance(event, Event)
     assert event.time == datetime(1996, 1, 2, 19, 56, 34)
