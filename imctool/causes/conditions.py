@@ -198,7 +198,7 @@ def _refused_over_limit(case: Case, message: Message | None, value: int) -> Held
         if one.over_limit_count and one.accepted_count >= value:
             refused = next((reply for _, reply in one.refused if reply.code == 452), None)
             place = refused.location if refused is not None else one.location
-            moment = case.ledger.clock.utc(one.ended or one.started)
+            moment = case.ledger.clock.utc(one.moment)
             text = (
                 f"452 to {one.over_limit_count} RCPT commands after {one.accepted_count} were taken"
             )

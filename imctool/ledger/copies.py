@@ -37,10 +37,9 @@ def without_copies(
 
 def transaction_identity(one: Transaction) -> Hashable:
     """Return what makes a transaction the same in two copies of a log."""
-    message_id = one.skeleton.header("message-id") if one.skeleton is not None else None
     return (
         one.direction, one.outcome, one.peer, one.started, one.ended, one.originator,
-        one.accepted, one.accepted_count, one.refused_count, message_id, one.text_size,
+        one.accepted, one.accepted_count, one.refused_count, one.message_id, one.text_size,
     )  # fmt: skip
 
 

@@ -20,13 +20,12 @@ NON_DELIVERY = frozenset({1017, 1007, 34})
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """All records joined so far; ``key`` tells drafts apart.
+    """All records joined so far.
 
     ``report_of`` is the MTS-ID of the message that a report speaks of; ``reports`` are the
     drafts of the reports on this message.
     """
 
-    key: str
     direction: Direction
     spool_name: SpoolName | None = None
     files: list[tuple[InputKind, SpoolFile]] = field(default_factory=list)
@@ -41,14 +40,11 @@ class Draft:
     def message_id(self) -> str | None:
         """The Message-ID header of its file or logged text, or what tracking calls remote id."""
         for _, file in self.files:
-            found = file.skeleton.header("message-id")
-            if found:
-                return found.strip()
+            if file.skeleton.message_id is not None:
+                return file.skeleton.message_id
         for transaction in self.transactions:
-            if transaction.skeleton is not None:
-                found = transaction.skeleton.header("message-id")
-                if found:
-                    return found.strip()
+            if transaction.message_id is not None:
+                return transaction.message_id
         for record in self.tracking:
             if record.remote_id.startswith("<") and "@" in record.remote_id:
                 return record.remote_id
@@ -112,7 +108,7 @@ class Draft:
         if not found:
             found.extend(self._mts_time(clock))
         for transaction in self.transactions:
-            utc = clock.utc(transaction.ended or transaction.started)
+            utc = clock.utc(transaction.moment)
             if utc is not None:
                 found.append(utc)
         return sorted(found)

@@ -42,7 +42,7 @@ class _Joiner:
     def named(self, name: SpoolName, direction: Direction) -> Draft:
         draft = self._by_name.get(name)
         if draft is None:
-            draft = Draft(f"spool {name}", direction, spool_name=name)
+            draft = Draft(direction, spool_name=name)
             self.drafts.append(draft)
             self._by_name[name] = draft
         return draft
@@ -51,13 +51,13 @@ class _Joiner:
         key = normalised_mts_id(mts_id)
         draft = self._by_mts_id.get(key)
         if draft is None:
-            draft = Draft(f"mts-id {key}", direction)
+            draft = Draft(direction)
             self.drafts.append(draft)
             self._by_mts_id[key] = draft
         return draft
 
-    def unnamed(self, key: str, direction: Direction) -> Draft:
-        draft = Draft(key, direction)
+    def unnamed(self, direction: Direction) -> Draft:
+        draft = Draft(direction)
         self.drafts.append(draft)
         return draft
 
@@ -66,7 +66,7 @@ class _Joiner:
         if direction is None:
             return
         if kind is InputKind.PICKUP or file.spool_name is None:
-            draft = self.unnamed(f"file {file.location}", direction)
+            draft = self.unnamed(direction)
         else:
             draft = self.named(file.spool_name, direction)
         draft.files.append((kind, file))

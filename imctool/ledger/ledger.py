@@ -25,7 +25,6 @@ from imctool.ledger.sessions import (
     clock_pairs,
     envelopes_may_be_one,
     join_transactions,
-    message_id_of,
 )
 from imctool.model.diagnosis import Server
 from imctool.model.direction import Direction
@@ -126,10 +125,10 @@ def _rivals(left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerC
     )
     before, after = (_MINUTES, _LATE) if clock.known else (_ANY_ZONE, _ANY_ZONE)
     for transaction in left:
-        moment = clock.utc(transaction.ended or transaction.started)
+        moment = clock.utc(transaction.moment)
         if transaction.outcome is not Outcome.ACCEPTED or moment is None:
             continue
-        logged = message_id_of(transaction)
+        logged = transaction.message_id
         first = bisect_left(open_drafts, moment - before, key=lambda one: one[0])
         last = bisect_right(open_drafts, moment + after, key=lambda one: one[0])
         for time, _, draft, known in open_drafts[first:last]:
@@ -152,13 +151,13 @@ def _lone_drafts(left: Iterable[Transaction], clock: ServerClock) -> list[Draft]
     drafts: list[Draft] = []
     retried: dict[tuple[str, frozenset[str]], tuple[Draft, datetime | None]] = {}
     for transaction in sorted(left, key=lambda one: _transaction_order(one, clock)):
-        asked = (*transaction.accepted, *(recipient for recipient, _ in transaction.refused))
-        envelope = (transaction.originator or "", frozenset(one.lower() for one in asked))
+        asked = frozenset(one.lower() for one in transaction.asked)
+        envelope = transaction.originator or "", asked
         moment = clock.utc(transaction.started)
         draft, since = retried.pop(envelope, (None, None))
         late = moment is not None and since is not None and moment - since > RETRIED
         if draft is None or late:
-            draft = Draft(f"session {transaction.location}", transaction.direction)
+            draft = Draft(transaction.direction)
             drafts.append(draft)
         draft.transactions.append(transaction)
         outbound = transaction.direction is Direction.OUTBOUND
@@ -222,7 +221,7 @@ def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: Server
             draft = waiting[0]
         else:
             rivals.update(id(one) for one in waiting)
-            draft = Draft(f"event {event.location}", Direction.OUTBOUND)
+            draft = Draft(Direction.OUTBOUND)
             drafts.append(draft)
         draft.bad_folder = True
         draft.events.append(event)

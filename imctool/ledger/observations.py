@@ -170,7 +170,7 @@ def _of_transaction(one: Transaction, clock: ServerClock) -> Observation:
         f"SMTP session {way} {one.peer or 'an unnamed host'}, {count} "
         f"recipient{'' if count == 1 else 's'}, {one.outcome}{reply}"
     )
-    moment = one.ended or one.started
+    moment = one.moment
     return Observation(
         clock.utc(moment),
         ObservationKind.PROTOCOL,

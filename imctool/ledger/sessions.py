@@ -69,7 +69,7 @@ def _join_inbound(
     orders = _ranks(index.times), _ranks([[moment] for moment in _moments(transactions, clock)])
     offers: list[tuple[int, timedelta, int, int]] = []
     for number, transaction in enumerate(transactions):
-        moment = clock.utc(transaction.ended or transaction.started)
+        moment = clock.utc(transaction.moment)
         for rank in index.near(transaction, moment):
             likeness = _inbound_likeness(transaction, drafts[rank])
             if likeness is None:
@@ -92,7 +92,7 @@ def _join_inbound(
 
 
 def _moments(transactions: Iterable[Transaction], clock: ServerClock) -> Iterable[datetime | None]:
-    return (clock.utc(one.ended or one.started) for one in transactions)
+    return (clock.utc(one.moment) for one in transactions)
 
 
 def _ranks(times: Sequence[Sequence[datetime | None]]) -> list[int]:
@@ -115,7 +115,7 @@ def _join_outbound(
     joined: set[int] = set()
     rivals: set[int] = set()
     for transaction in transactions:
-        moment = clock.utc(transaction.ended or transaction.started)
+        moment = clock.utc(transaction.moment)
         offers: list[tuple[int, timedelta, int]] = []
         for rank in index.near(transaction, moment):
             likeness = _outbound_likeness(transaction, drafts[rank])
@@ -162,7 +162,7 @@ class _DraftIndex:
     def near(self, transaction: Transaction, moment: datetime | None) -> list[int]:
         """Return the ranks of the drafts that could be the transaction's, each once."""
         found: dict[int, None] = {}
-        message_id = message_id_of(transaction)
+        message_id = transaction.message_id
         if message_id is not None:
             found.update(dict.fromkeys(self._by_id.get(message_id, ())))
         if moment is not None:
@@ -184,14 +184,6 @@ def _within(
     return (rank for _, rank in near)
 
 
-def message_id_of(transaction: Transaction) -> str | None:
-    """Return the Message-ID of the logged text, None where there is none."""
-    if transaction.skeleton is None:
-        return None
-    found = transaction.skeleton.header("message-id")
-    return found.strip() if found else None
-
-
 def _originators_alike(transaction: Transaction, draft: Draft) -> bool | None:
     """Whether the originators are the same; None where they cannot be compared."""
     if draft.report_of is not None:
@@ -202,7 +194,7 @@ def _originators_alike(transaction: Transaction, draft: Draft) -> bool | None:
 
 def _inbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
     """Return how like the two are, the likest first; None where they cannot be one."""
-    logged, known = message_id_of(transaction), draft.message_id
+    logged, known = transaction.message_id, draft.message_id
     if logged and known and logged != known:
         return None
     if transaction.outcome is Outcome.INCOMPLETE and (
@@ -259,9 +251,7 @@ def _outbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
     alike = _originators_alike(transaction, draft)
     if alike is False:
         return None
-    asked = comparable_set(
-        (*transaction.accepted, *(recipient for recipient, _ in transaction.refused))
-    )
+    asked = comparable_set(transaction.asked)
     recipients = draft.recipients()
     if asked is not None and recipients is not None:
         return _SAME_ENVELOPE if asked <= recipients else None
@@ -308,10 +298,10 @@ def clock_pairs(
     logged: dict[object, list[datetime]] = defaultdict(list)
     tracked: dict[object, list[datetime]] = defaultdict(list)
     for one in transactions:
-        moment = one.ended or one.started
+        moment = one.moment
         if one.outcome is Outcome.ACCEPTED and moment is not None and moment.tzinfo is None:
             recipients = comparable_set(one.accepted)
-            for key in _pair_keys(one.direction, message_id_of(one), one.originator, recipients):
+            for key in _pair_keys(one.direction, one.message_id, one.originator, recipients):
                 logged[key].append(moment)
     for draft in drafts:
         if draft.tracking:

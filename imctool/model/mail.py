@@ -182,6 +182,11 @@ class Skeleton:
         found = next(self.headers.named(name), None)
         return None if found is None else found.value
 
+    @property
+    def message_id(self) -> str | None:
+        """The Message-ID as it stands in the header, without blanks around it, or None."""
+        return (self.header("message-id") or "").strip() or None
+
 
 @dataclass(frozen=True, slots=True)
 class OwnReceived:

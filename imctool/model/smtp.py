@@ -58,6 +58,21 @@ class Transaction:
     truncated: bool = False
     subject: str | None = None
 
+    @property
+    def moment(self) -> datetime | None:
+        """When it ended, or began where its end has no time."""
+        return self.ended or self.started
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Every recipient that RCPT named, taken or refused."""
+        return (*self.accepted, *(recipient for recipient, _ in self.refused))
+
+    @property
+    def message_id(self) -> str | None:
+        """The Message-ID of the logged text, None where there is none."""
+        return None if self.skeleton is None else self.skeleton.message_id
+
 
 @dataclass(frozen=True, slots=True)
 class Banner:

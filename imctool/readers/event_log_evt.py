@@ -6,7 +6,6 @@ reach is swept for records by their signature and their two lengths.
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -23,7 +22,7 @@ from imctool.readers.event_log_ring import (
     Walk,
     find_extent,
 )
-from imctool.readers.file_buffer import Buffer, open_buffer
+from imctool.readers.file_buffer import Buffer, file_buffer
 
 _LONGEST = 0x100000
 """A length beyond which a cut record is taken for garbage (inferred; NT writes under 256 KB)."""
@@ -36,15 +35,10 @@ def read_evt(file: EvidenceFile) -> Iterator[Event | Defect]:
     Defect with the system's reason.
     """
     try:
-        buffer, _ = open_buffer(file.path)
+        with file_buffer(file.path) as buffer:
+            yield from scan_evt(buffer, file.name)
     except OSError as error:
         yield Defect(file.location(), error.strerror or str(error))
-        return
-    try:
-        yield from scan_evt(buffer, file.name)
-    finally:
-        if isinstance(buffer, mmap.mmap):
-            buffer.close()
 
 
 def scan_evt(buffer: Buffer | bytearray | memoryview, name: str) -> Iterator[Event | Defect]:

@@ -293,7 +293,7 @@ def listed_file_document(
         "recipient_count": file.recipient_count,
         "over_limit": file.over_limit,
         "subject": (file.skeleton.header("subject") or "").strip() or None,
-        "message_id": (file.skeleton.header("message-id") or "").strip() or None,
+        "message_id": file.skeleton.message_id,
         "charsets": sorted({part.charset for part in file.skeleton.parts if part.charset}),
         "location": location_document(file.location),
     }
