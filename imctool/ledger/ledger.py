@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
-from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
+from imctool.ledger.bad_folder import mark_bad_folder
+from imctool.ledger.clock import ServerClock, derive_clock, event_order, event_pairs
 from imctool.ledger.copies import (
     event_identity,
     tracking_identity,
@@ -17,9 +17,10 @@ from imctool.ledger.copies import (
 )
 from imctool.ledger.coverage import EvidenceMap, map_evidence
 from imctool.ledger.draft import Draft
-from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
+from imctool.ledger.fates import Surroundings, decide_fate
 from imctool.ledger.joining import fold_reports, join_records
 from imctool.ledger.observations import observe
+from imctool.ledger.server import describe_server, service_times
 from imctool.ledger.sessions import (
     RETRIED,
     clock_pairs,
@@ -72,9 +73,9 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
         if any(id(one) in rivals for one in draft.transactions):
             rivals.add(id(draft))
     drafts = fold_reports([*drafts, *lone])
-    rivals |= _mark_bad_folder(collection.events, drafts, clock)
-    starts = tuple(_service_times(collection.events, clock, starts=True))
-    restarts = tuple(sorted({*starts, *_service_times(collection.events, clock, starts=False)}))
+    rivals |= mark_bad_folder(collection.events, drafts, clock)
+    starts = tuple(service_times(collection.events, clock, starts=True))
+    restarts = tuple(sorted({*starts, *service_times(collection.events, clock, starts=False)}))
     evidence = map_evidence(collection, clock)
     around = Surroundings(clock, evidence, starts, _cut_transactions(collection), frozenset(rivals))
     messages = [observe(draft, *decide_fate(draft, around), clock) for draft in drafts]
@@ -82,9 +83,9 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     return Ledger(
         tuple(messages),
         clock,
-        _server(collection, clock),
+        describe_server(collection, clock),
         evidence,
-        tuple(sorted(collection.events, key=lambda one: _event_order(one, clock))),
+        tuple(sorted(collection.events, key=lambda one: event_order(one, clock))),
         restarts,
     )
 
@@ -98,11 +99,6 @@ def _order(message: Message) -> tuple[bool, float, str, str, str]:
         message.name,
         str(message.observations[0].location) if message.observations else "",
     )
-
-
-def _event_order(event: Event, clock: ServerClock) -> tuple[float, tuple[str, int, int, int]]:
-    time = clock.utc(event.time)
-    return time.timestamp() if time else 0.0, event.location.order
 
 
 def _rivals(left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock) -> set[int]:
@@ -182,183 +178,3 @@ def _cut_transactions(collection: Collection) -> frozenset[int]:
             last[one.location.path] = one
     torn = {one.file.name for one in collection.coverage if one.span.torn}
     return frozenset(id(one) for path, one in last.items() if path in torn)
-
-
-_CONTENT_ENGINE = range(12800, 12900)
-_BESIDE = timedelta(seconds=60)
-_NEVER = datetime(1, 1, 1, tzinfo=UTC)
-_SESSION_LOST = frozenset({3039, 4018, 4102, 4094})
-_MOVED = re.compile(r"has\s+been\s+moved\s+to\s+the\s+\W?BAD\W?\s+folder", re.I)
-_STARTED = frozenset({1000})
-_STOPPED = frozenset({1001, 4094, 4102})
-
-
-def _mark_bad_folder(events: Sequence[Event], drafts: list[Draft], clock: ServerClock) -> set[int]:
-    """Find the messages that went to the store's BAD folder: each 4116 that is about one.
-
-    4116 is about a message where the content engine failed beside it, or where its text says
-    that the message has been moved; not where the store session was lost or never came about.
-    The tracked outbound message that was handed over last before it, and never left, is that
-    message if there is just one. Returned are the ids of the drafts of which one may be it,
-    where several could.
-    """
-    rivals: set[int] = set()
-    timed = sorted((e for e in events if e.time), key=lambda one: _event_order(one, clock))
-    engine = [e for e in timed if e.is_store and e.event_id in _CONTENT_ENGINE]
-    lost = [e for e in timed if e.is_connector and e.event_id in _SESSION_LOST]
-    told: list[Event] = []
-    for event in events:
-        if not (event.is_connector and event.event_id == 4116) or _told(event, told, clock):
-            continue
-        partner = _nearest(event, engine, clock)
-        if _nearest(event, lost, clock) is not None:
-            continue
-        if partner is None and not _MOVED.search(event.message or ""):
-            continue
-        told.append(event)
-        waiting = _handed_over(event, drafts, clock)
-        if len(waiting) == 1:
-            draft = waiting[0]
-        else:
-            rivals.update(id(one) for one in waiting)
-            draft = Draft(Direction.OUTBOUND)
-            drafts.append(draft)
-        draft.bad_folder = True
-        draft.events.append(event)
-        if partner is not None:
-            engine.remove(partner)
-            draft.events.append(partner)
-    return rivals
-
-
-def _told(event: Event, told: Iterable[Event], clock: ServerClock) -> bool:
-    """Whether another export of the log has told of the same event already."""
-    moment = clock.utc(event.time)
-    return moment is not None and any(
-        one.location.path != event.location.path
-        and (time := clock.utc(one.time)) is not None
-        and abs(time - moment) <= timedelta(seconds=2)
-        for one in told
-    )
-
-
-def _nearest(event: Event, others: Sequence[Event], clock: ServerClock) -> Event | None:
-    """Return the event of ``others`` (sorted by time) that stands nearest, within a minute."""
-    moment = clock.utc(event.time)
-    if moment is None:
-        return None
-
-    def time_of(one: Event) -> datetime:
-        return clock.utc(one.time) or _NEVER
-
-    first = bisect_left(others, moment - _BESIDE, key=time_of)
-    last = bisect_right(others, moment + _BESIDE, key=time_of)
-    near = others[first:last]
-    return min(near, key=lambda one: (abs(time_of(one) - moment), one.location.order), default=None)
-
-
-def _handed_over(event: Event, drafts: Sequence[Draft], clock: ServerClock) -> list[Draft]:
-    """Return the outbound messages that were handed to the connector just before, and stayed."""
-    moment = clock.utc(event.time)
-    if moment is None:
-        return []
-    earliest, latest = moment - timedelta(minutes=10), moment
-    if clock.assumed(event.time):
-        earliest, latest = moment - timedelta(hours=14), moment + timedelta(hours=14)
-    return [
-        draft
-        for draft in drafts
-        if draft.direction is Direction.OUTBOUND
-        and not (draft.files or draft.transactions or draft.reports or draft.bad_folder)
-        and not draft.tracked(*DELIVERED_OUTBOUND)
-        and any(earliest <= one.time <= latest for one in draft.tracking)
-    ]
-
-
-def _service_times(
-    events: Iterable[Event], clock: ServerClock, *, starts: bool
-) -> Iterator[datetime]:
-    """Yield when the service came up, or went down: its own events and the service manager's."""
-    own, state = (_STARTED, "running") if starts else (_STOPPED, "stopped")
-    for event in events:
-        text = (event.message or " ".join(event.strings)).lower()
-        managed = (
-            event.source.lower() == "service control manager"
-            and ("internet mail" in text or "msexchangeimc" in text)
-            and state in text
-        )
-        time = clock.utc(event.time)
-        if time is not None and (managed or (event.is_connector and event.event_id in own)):
-            yield time
-
-
-def _server(collection: Collection, clock: ServerClock) -> Server:
-    names: dict[str, int] = {}
-    versions: set[str] = {one.version for one in collection.banners}
-    for _, file in collection.spool_files:
-        received = file.own_received
-        if received is None:
-            continue
-        if received.host:
-            names[received.host] = names.get(received.host, 0) + 1
-        if received.version:
-            versions.add(received.version)
-    for event in collection.events:
-        if event.is_connector and event.computer:
-            names[event.computer] = names.get(event.computer, 0) + 1
-    name = min(names, key=lambda one: (-names[one], one)) if names else None
-    versions.update(_builds_told(collection.events))
-    inferred = None if versions else _version_by_tracking(collection)
-    if inferred:
-        versions.add(inferred)
-    return Server(
-        name=name,
-        versions=tuple(sorted(versions, key=_build)),
-        version_inferred=bool(inferred),
-        time_zone=clock.describe(),
-        time_zone_source=clock.source,
-        character_sets=tuple(collection.character_sets),
-        code_pages=installed_code_pages(collection),
-    )
-
-
-def _version_by_tracking(collection: Collection) -> str | None:
-    """Return the version that the connector's tracking events speak of, None if none does.
-
-    5.0 and 5.5 write 1010 to 1018 for all that passes the service (Q173364): ``5.x``. 4.0 knows
-    only the gateway transfers 1003 to 1007 (Q174078), so these alone mean 4.0 (inferred).
-    """
-    events = {record.event for record in collection.tracking if record.by_connector}
-    if events & set(range(1010, 1019)):
-        return "5.x"
-    return "4.0" if events & {1003, 1004} else None
-
-
-_BUILD = re.compile(r"\b[45]\.[05]\.\d{3,4}(?:\.\d{1,3})?\b")
-
-
-def _builds_told(events: Iterable[Event]) -> Iterator[str]:
-    """Yield the builds that the service names when it starts (event 1000)."""
-    for event in events:
-        if event.is_connector and event.event_id in _STARTED:
-            yield from _BUILD.findall(f"{event.message or ''} {' '.join(event.strings)}")
-
-
-def _build(version: str) -> tuple[tuple[int, ...], str]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit()), version
-
-
-def installed_code_pages(collection: Collection) -> tuple[int, ...] | None:
-    """Return the code pages that Nls\\CodePage lists with a file, None without that key.
-
-    A value that is there but empty is known and not installed. ACP, OEMCP and MACCP name
-    defaults and are no pages.
-    """
-    listed = [
-        one
-        for one in collection.registry
-        if one.key.lower().endswith("\\nls\\codepage") and one.name.isdigit()
-    ]
-    if not listed:
-        return None
-    return tuple(sorted({int(one.name) for one in listed if one.data not in ("", b"")}))
