@@ -73,12 +73,14 @@ def test_a_file_that_vanishes_between_listing_and_reading(
     evidence: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from imctool.readers import collection
+    from imctool.readers.examination import examine_all
 
     def vanish(files: Any, jobs: int) -> Any:
+        listed = list(files)
         (evidence / "Exchsrvr/Imcdata/In/Archive/LA4XGWQ8").unlink()
-        return map(collection.read_spool_file, files)
+        return examine_all(listed, jobs)
 
-    monkeypatch.setattr(collection, "read_spool_files", vanish)
+    monkeypatch.setattr(collection, "examine_all", vanish)
     status, told = diagnose(evidence)
     assert status == 1
     assert "No such file" in reasons(told)["Exchsrvr/Imcdata/In/Archive/LA4XGWQ8"]

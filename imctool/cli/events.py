@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from imctool.ledger.clock import ServerClock
     from imctool.model.diagnosis import FileCount
     from imctool.model.event import Event
-    from imctool.model.evidence import Defect
+    from imctool.model.evidence import Defect, EvidenceFile
     from imctool.readers.discovery import Discovery
 
 COLUMNS = (
@@ -57,19 +57,21 @@ def command(
     zone had to be assumed.
     """
     from imctool.model.evidence import Defect, InputKind
-    from imctool.readers.discovery import discover
+    from imctool.readers.discovery import Discovery
+    from imctool.readers.examination import discover
 
     with evidence_paths(paths) as roots:
         refuse_output_inside(reading, roots)
-        found = discover(roots)
-        logs = [file for file in found.files if file.kind is InputKind.EVENT_LOG]
-        if len(found.files) == len(roots):  # given one by one, and so meant to be logs
-            found.defects.extend(
+        met = Discovery()
+        files = discover(roots, met)
+        logs = [file for file in files if file.kind is InputKind.EVENT_LOG]
+        if len(files) == len(roots):  # given one by one, and so meant to be logs
+            met.defects.extend(
                 Defect(file.location(), "not an event log in any known form")
-                for file in found.files
+                for file in files
                 if file not in logs
             )
-        run = _Run(reading, frozenset(ids), frozenset(one.lower() for one in sources), found)
+        run = _Run(reading, frozenset(ids), frozenset(one.lower() for one in sources), met, logs)
         with output_stream(reading) as stream:
             for line in run.lines(terminal_width(reading, stream)):
                 stream.write(line + "\n")
@@ -83,16 +85,22 @@ class _Run:
     """One run over the logs: the rows that pass, and the defects met on the way."""
 
     def __init__(
-        self, reading: Reading, ids: frozenset[int], sources: frozenset[str], found: Discovery
+        self,
+        reading: Reading,
+        ids: frozenset[int],
+        sources: frozenset[str],
+        met: Discovery,
+        logs: Sequence[EvidenceFile],
     ) -> None:
         from imctool.ledger.clock import ServerClock
 
         self._reading = reading
         self._ids = ids
         self._sources = sources
-        self._found = found
+        self._met = met
+        self._logs = logs
         self._clock: ServerClock = ServerClock(zone=reading.zone)
-        self.defects: list[Defect] = list(found.defects)
+        self.defects: list[Defect] = list(met.defects)
         self.events_read = 0
         self.logs_seen = 0
         self.files_read: set[str] = set()
@@ -132,17 +140,14 @@ class _Run:
         from imctool.model.diagnosis import FileCount
 
         read = len(self.files_read)
-        unreadable = self._found.unreadable + self.logs_seen - read
-        return FileCount(self._found.seen, read, unreadable, self._found.seen - read - unreadable)
+        unreadable = self._met.unreadable + self.logs_seen - read
+        return FileCount(self._met.seen, read, unreadable, self._met.seen - read - unreadable)
 
     def _events(self) -> Iterator[tuple[Event, datetime | None]]:
         from imctool.model.event import Event
-        from imctool.model.evidence import InputKind
         from imctool.readers.collection import read_events
 
-        for file in self._found.files:
-            if file.kind is not InputKind.EVENT_LOG:
-                continue
+        for file in self._logs:
             self.logs_seen += 1
             for record in read_events(file, self._reading.date_order):
                 if isinstance(record, Event):

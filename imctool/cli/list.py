@@ -25,8 +25,6 @@ from imctool.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from imctool.ledger.clock import ServerClock
     from imctool.model.diagnosis import FileCount
     from imctool.model.evidence import Defect, InputKind
@@ -75,32 +73,32 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     """
     from imctool.ledger.clock import derive_clock
     from imctool.model.diagnosis import FileCount
-    from imctool.model.evidence import Defect, Form
-    from imctool.model.mail import SpoolFile
-    from imctool.readers.collection import read_spool_files
-    from imctool.readers.discovery import discover
+    from imctool.model.evidence import Defect
+    from imctool.readers.discovery import Discovery, walk
+    from imctool.readers.examination import examine_all, note_unread
 
     wanted = _Wanted(choice)
     with evidence_paths(paths) as roots:
         refuse_output_inside(reading, roots)
-        found = discover(roots)
-        spool = [file for file in found.files if file.form is Form.SPOOL_FILE]
-        defects = list(found.defects)
+        met = Discovery()
+        defects: list[Defect] = []
         mails: list[tuple[InputKind, SpoolFile]] = []
         read: list[SpoolFile] = []
-        for file, mail in zip(spool, read_spool_files(spool, reading.jobs), strict=True):
-            if not isinstance(mail, SpoolFile):
-                defects.append(mail)
+        for one in examine_all(walk(roots, met), reading.jobs):
+            mail = one.mail
+            if mail is None:
+                note_unread(one, met)
                 continue
             read.append(mail)
-            defects.extend(mail.defects)
+            defects.extend(mail.defects if one.defect is None else (one.defect, *mail.defects))
             try:
-                fits = wanted.fits(file.kind, mail) and wanted.has_recipient(mail, file.path)
+                fits = wanted.fits(one.kind, mail) and wanted.has_recipient(mail, one.found.path)
             except OSError as error:
-                defects.append(Defect(file.location(), error.strerror or str(error)))
+                defects.append(Defect(mail.location, error.strerror or str(error)))
                 continue
             if fits:
-                mails.append((file.kind, mail))
+                mails.append((one.kind, mail))
+        defects.extend(met.defects)
     clock = derive_clock(reading.zone, (), read)
     rows = [
         (kind, mail, time)
@@ -108,13 +106,12 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
         if within(reading, time := clock.utc(mail.moment))
     ]
     rows.sort(key=lambda row: _sort_key(choice["key"], row), reverse=choice["reverse"])
-    unreadable = found.unreadable + len(spool) - len(read)
-    skipped = found.seen - len(read) - unreadable
-    files = FileCount(found.seen, len(read), unreadable, skipped)
+    skipped = met.seen - len(read) - met.unreadable
+    files = FileCount(met.seen, len(read), met.unreadable, skipped)
     _write(reading, rows, clock, _Told(sorted(defects), files), names=choice["names"])
     for defect in sorted(defects):
         complain(reading, f"{defect.location}: {defect.reason}")
-    if not read and not found.folders:
+    if not read and not met.folders:
         complain(reading, f"no spool file under {', '.join(paths)}")
         ctx.exit(exit_status.NOTHING_READ)
 
@@ -160,7 +157,7 @@ class _Wanted:
         declared = {(part.charset or "").lower() for part in mail.skeleton.parts}
         return not self._charsets or not self._charsets.isdisjoint(declared)
 
-    def has_recipient(self, mail: SpoolFile, path: Path) -> bool:
+    def has_recipient(self, mail: SpoolFile, path: str) -> bool:
         """Return whether a recipient matches; of a long list the file is asked again."""
         if self._recipient is None:
             return True
@@ -169,10 +166,12 @@ class _Wanted:
             return True
         if mail.envelope.recipient_count <= len(mail.envelope.recipients):
             return False
+        from pathlib import Path
+
         from imctool.readers.envelope import iterate_recipients
         from imctool.readers.file_buffer import file_buffer
 
-        with file_buffer(path) as buffer:
+        with file_buffer(Path(path)) as buffer:
             return any(map(search, iterate_recipients(buffer)))
 
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
 from imctool.model.evidence import InputKind
-from imctool.readers.collection import Collection, Coverage
+from imctool.model.coverage import Coverage
+from imctool.readers.collection import Collection
 
 _DAY_FILE = re.compile(r"(\d{4})(\d{2})(\d{2})\.log", re.IGNORECASE)
 _DAY = timedelta(days=1)

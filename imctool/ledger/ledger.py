@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from imctool.ledger.bad_folder import mark_bad_folder
@@ -53,12 +55,10 @@ class Ledger:
 
 def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     """Return every message that the evidence shows, each once, with its fate."""
-    collection = replace(
-        collection,
-        transactions=without_copies(collection.transactions, transaction_identity),
-        tracking=without_copies(collection.tracking, tracking_identity),
-        events=without_copies(collection.events, event_identity),
-    )
+    collection = copy.copy(collection)
+    collection.transactions = without_copies(collection.transactions, transaction_identity)
+    collection.tracking = without_copies(collection.tracking, tracking_identity)
+    collection.events = without_copies(collection.events, event_identity)
     drafts = join_records(collection)
     clock = derive_clock(
         zone,

@@ -50,9 +50,12 @@ class Envelope:
     @property
     def time(self) -> datetime | None:
         """The wall-clock time of the envelope, naive; None where it has none."""
-        if self.filetime is None:
-            return None
-        return _FILETIME_EPOCH + timedelta(microseconds=self.filetime // 10)
+        return None if self.filetime is None else envelope_time(self.filetime)
+
+
+def envelope_time(filetime: int) -> datetime:
+    """Return the wall-clock time of a FILETIME, naive."""
+    return _FILETIME_EPOCH + timedelta(microseconds=filetime // 10)
 
 
 @dataclass(frozen=True, slots=True)

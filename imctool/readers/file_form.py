@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from imctool.model.evidence import Form
 from imctool.readers.event_log_text import sniff_event_text
-from imctool.readers.file_buffer import open_descriptor
 from imctool.readers.protocol_log import other_service, sniff_network_monitor, sniff_protocol_log
 from imctool.readers.text_file import decode_text
 from imctool.readers.tracking_log import exchange_2000_tracking, sniff_tracking_log
@@ -31,19 +29,6 @@ _MBOX = re.compile(rb"(?:\xef\xbb\xbf)?>?From [^\r\n]*\r?\n")
 _SETTINGS = re.compile(r"\s*\[Header\].*?\[Domain\]", re.IGNORECASE | re.DOTALL)
 _ARTICLE = "The information in this article applies to"
 _REGISTRY = re.compile(r"\s*(?:REGEDIT4|Windows Registry Editor Version|Key Name:\s)", re.I)
-
-
-def file_form(path: Path, size: int) -> tuple[Form, str]:
-    """Return the form of the file and, where it is known but not read, why; may raise OSError."""
-    descriptor = open_descriptor(path)
-    try:
-        head = os.read(descriptor, HEAD)
-        form, note = form_of(head, path.name)
-        if form is Form.UNKNOWN and size >= 56 and b"\0" in head and _holds_evt(descriptor, head):
-            return Form.EVT, ""
-        return form, note
-    finally:
-        os.close(descriptor)
 
 
 def form_of(head: bytes, name: str) -> tuple[Form, str]:
@@ -112,8 +97,11 @@ def looks_like_mail(head: bytes) -> bool:
     return known == 1 and head[position : position + 1] in {b"\r", b"\n"}
 
 
-def _holds_evt(descriptor: int, head: bytes) -> bool:
-    """Return whether the whole file holds a record signature at all: the reader judges it."""
+def holds_evt(descriptor: int, head: bytes) -> bool:
+    """Return whether the file holds a record signature of an event log at all.
+
+    ``head`` was read before; the rest is read from ``descriptor``. The reader judges it.
+    """
     piece = head
     while piece:
         if b"LfLe" in piece:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
 
 from imctool.model.evidence import EvidenceFile
@@ -22,11 +22,12 @@ _DATED = re.compile(rf"^[ \t\"]*(?:Date:[ \t]*)?({DATE})(?=[\s,\"])", re.MULTILI
 
 
 def server_date_orders(
-    files: Iterable[EvidenceFile], known_days: Collection[date]
+    files: Iterable[EvidenceFile], known_days: Callable[[], Collection[date]]
 ) -> dict[str, DateOrder]:
     """Return the order for each log, by name, that leaves it open and the evidence does not.
 
-    A log that cannot be read is left out: its reader says why.
+    ``known_days`` gives the days the server was at work; it is asked only if that is needed. A log
+    that cannot be read is left out: its reader says why.
     """
     undecided: dict[str, list[str]] = {}
     decided: Counter[DateOrder] = Counter()
@@ -40,7 +41,8 @@ def server_date_orders(
     if len(decided) == 1:
         (order,) = decided
         return dict.fromkeys(undecided, order)
-    found = {name: _fitting(dates, known_days) for name, dates in undecided.items()}
+    days = known_days() if undecided else ()
+    found = {name: _fitting(dates, days) for name, dates in undecided.items()}
     return {name: order for name, order in found.items() if order is not None}
 
 

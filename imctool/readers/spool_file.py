@@ -44,8 +44,9 @@ def spool_file_from_buffer(
     location: Location,
     *,
     most_recipients: int | None = KEPT_RECIPIENTS,
+    with_received: bool = False,
 ) -> SpoolFile:
-    """Return the mail that ``buffer`` holds."""
+    """Return the mail that ``buffer`` holds, with its own Received field if that is wanted."""
     path = location.path
     envelope, problems = read_envelope(buffer, most_recipients=most_recipients)
     skeleton = read_skeleton(buffer, envelope.raw_length, name=path)
@@ -53,14 +54,9 @@ def spool_file_from_buffer(
     if problems:
         found = (Defect(Location(path, offset=offset), reason) for offset, reason in problems)
         defects = (*found, *defects)
-    return SpoolFile(
-        location,
-        _spool_name(path, envelope, skeleton),
-        len(buffer),
-        envelope,
-        skeleton,
-        defects,
-    )
+    name = _spool_name(path, envelope, skeleton)
+    received = own_received(skeleton, name) if with_received else None
+    return SpoolFile(location, name, len(buffer), envelope, skeleton, defects, received)
 
 
 def _spool_name(path: str, envelope: Envelope, skeleton: Skeleton) -> SpoolName | None:

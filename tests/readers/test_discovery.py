@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from imctool.model.evidence import InputKind
-from imctool.readers.discovery import discover, folder_kind
+from imctool.readers.discovery import Discovery
+from imctool.readers.examination import discover
+from imctool.readers.spool_folders import folder_kind
 
 MAIL = b"From: a@b\r\nTo: c@d\r\n\r\n"
+
+
+def folders(paths: list[Path]) -> set[InputKind]:
+    met = Discovery()
+    discover(paths, met)
+    return met.folders
 
 
 def put(root: Path, name: str, data: bytes = MAIL) -> Path:
@@ -44,7 +52,7 @@ def test_the_innermost_folder_tells_the_kind(folder: str, kind: InputKind | None
 def test_folder_names_match_in_any_letter_case(tmp_path: Path) -> None:
     put(tmp_path, "IMCDATA/IN/ARCHIVE/TG45CLP6")
     put(tmp_path, "imcdata/out/TG45CLP7")
-    kinds = {file.name: file.kind for file in discover([tmp_path]).files}
+    kinds = {file.name: file.kind for file in discover([tmp_path], Discovery())}
     assert kinds == {
         "IMCDATA/IN/ARCHIVE/TG45CLP6": InputKind.SPOOL_IN_ARCHIVE,
         "imcdata/out/TG45CLP7": InputKind.SPOOL_OUT,
@@ -53,23 +61,23 @@ def test_folder_names_match_in_any_letter_case(tmp_path: Path) -> None:
 
 def test_a_folder_given_directly_counts_by_its_own_name(tmp_path: Path) -> None:
     put(tmp_path, "In/TG45CLP6")
-    (found,) = discover([tmp_path / "In"]).files
+    (found,) = discover([tmp_path / "In"], Discovery())
     assert (found.name, found.kind) == ("TG45CLP6", InputKind.SPOOL_IN)
 
 
 def test_empty_folders_are_evidence_too(tmp_path: Path) -> None:
     (tmp_path / "In" / "Archive").mkdir(parents=True)
-    assert discover([tmp_path]).folders == {InputKind.SPOOL_IN, InputKind.SPOOL_IN_ARCHIVE}
+    assert folders([tmp_path]) == {InputKind.SPOOL_IN, InputKind.SPOOL_IN_ARCHIVE}
 
 
 def test_a_folder_that_is_merely_called_in_is_none(tmp_path: Path) -> None:
     case = tmp_path / "in"
     put(case, "notes/x.txt")
     put(case, "out of the office.txt", b"x")
-    assert discover([case]).folders == set()
+    assert folders([case]) == set()
     (case / "Archive").mkdir()
     put(case, "Log/L0000000.LOG", b"x")
-    assert InputKind.SPOOL_IN not in discover([case / "notes"]).folders
+    assert InputKind.SPOOL_IN not in folders([case / "notes"])
 
 
 def test_every_file_is_read_unreadable_or_skipped(tmp_path: Path) -> None:
@@ -78,28 +86,28 @@ def test_every_file_is_read_unreadable_or_skipped(tmp_path: Path) -> None:
     put(tmp_path, "empty.txt", b"")
     (tmp_path / "link").symlink_to(tmp_path / "In" / "TG45CLP6")
     os.mkfifo(tmp_path / "pipe")
-    found = discover([tmp_path])
-    assert (found.seen, len(found.files), found.skipped, found.unreadable) == (5, 1, 4, 0)
-    assert {one.location.path for one in found.defects} == {"empty.txt", "link", "pipe"}
+    met = Discovery()
+    files = discover([tmp_path], met)
+    assert (met.seen, len(files), met.skipped, met.unreadable) == (5, 1, 4, 0)
+    assert {one.location.path for one in met.defects} == {"empty.txt", "link", "pipe"}
 
 
 def test_links_that_go_round_in_circles_are_not_followed(tmp_path: Path) -> None:
     put(tmp_path, "a/TG45CLP6")
     (tmp_path / "a" / "again").symlink_to(tmp_path, target_is_directory=True)
-    assert len(discover([tmp_path]).files) == 1
+    assert len(discover([tmp_path], Discovery())) == 1
 
 
 def test_a_file_under_two_paths_counts_once(tmp_path: Path) -> None:
     put(tmp_path, "In/TG45CLP6")
-    found = discover([tmp_path, tmp_path / "In"])
-    assert len(found.files) == 1
-    assert found.files[0].name == f"{tmp_path.as_posix()}/In/TG45CLP6"
+    (found,) = discover([tmp_path, tmp_path / "In"], Discovery())
+    assert found.name == f"{tmp_path.as_posix()}/In/TG45CLP6"
 
 
 def test_a_damaged_file_with_a_spool_name_holds_the_place_of_a_mail(tmp_path: Path) -> None:
     put(tmp_path, "In/TG45CLP6", b"\0" * 50)
     put(tmp_path, "In/desktop.ini", b"[x]\r\n")
-    kinds = {file.name: file.kind for file in discover([tmp_path]).files}
+    kinds = {file.name: file.kind for file in discover([tmp_path], Discovery())}
     assert kinds == {"In/TG45CLP6": InputKind.SPOOL_IN, "In/desktop.ini": InputKind.OTHER}
 
 
@@ -108,7 +116,7 @@ def test_the_order_of_the_file_system_does_not_show(
 ) -> None:
     for name in ("b/2", "a/1", "c", "a/0"):
         put(tmp_path, name)
-    names = [file.name for file in discover([tmp_path]).files]
+    names = [file.name for file in discover([tmp_path], Discovery())]
     listed = os.scandir
 
     class Backwards:
@@ -123,4 +131,4 @@ def test_the_order_of_the_file_system_does_not_show(
             return None
 
     monkeypatch.setattr(os, "scandir", Backwards)
-    assert [file.name for file in discover([tmp_path]).files] == names == sorted(names)
+    assert [file.name for file in discover([tmp_path], Discovery())] == names == sorted(names)

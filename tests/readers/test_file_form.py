@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from imctool.model.evidence import Form
-from imctool.readers.file_form import file_form, form_of, looks_like_mail
+from imctool.readers.discovery import FoundFile
+from imctool.readers.examination import examine
+from imctool.readers.file_form import form_of, looks_like_mail
 
 FORMS = [
     (b"\xf7\0\0\0ImCr\0\0", Form.SPOOL_FILE),
@@ -68,6 +70,6 @@ def test_one_field_and_a_blank_line_are_a_mail_and_one_field_alone_is_none() -> 
 def test_records_of_an_event_log_are_found_behind_garbage(tmp_path: Path) -> None:
     path = tmp_path / "fragment.bin"
     path.write_bytes(bytes(40_000) + b"\x60\0\0\0LfLe" + bytes(200))
-    assert file_form(path, path.stat().st_size)[0] is Form.EVT
+    assert examine(FoundFile(str(path), path.name, ())).form is Form.EVT
     path.write_bytes(bytes(40_000))
-    assert file_form(path, path.stat().st_size)[0] is Form.UNKNOWN
+    assert examine(FoundFile(str(path), path.name, ())).form is Form.UNKNOWN

@@ -20,19 +20,19 @@ def log(folder: Path, name: str, *dates: str) -> EvidenceFile:
 
 def test_another_log_of_the_server_decides(tmp_path: Path) -> None:
     files = [log(tmp_path, "a", "09/03/99"), log(tmp_path, "b", "13/03/99", "14/03/99")]
-    assert server_date_orders(files, set()) == {"a": DateOrder.DMY}
+    assert server_date_orders(files, lambda: set()) == {"a": DateOrder.DMY}
 
 
 def test_else_the_days_on_which_the_server_is_known_to_have_worked(tmp_path: Path) -> None:
     files = [log(tmp_path, "a", "09/03/99")]
-    assert server_date_orders(files, {date(1999, 3, 10)}) == {"a": DateOrder.DMY}
-    assert server_date_orders(files, {date(1999, 9, 3)}) == {"a": DateOrder.MDY}
+    assert server_date_orders(files, lambda: {date(1999, 3, 10)}) == {"a": DateOrder.DMY}
+    assert server_date_orders(files, lambda: {date(1999, 9, 3)}) == {"a": DateOrder.MDY}
 
 
 def test_without_either_it_stays_open(tmp_path: Path) -> None:
-    assert server_date_orders([log(tmp_path, "a", "09/03/99")], set()) == {}
-    assert server_date_orders([log(tmp_path, "a")], {date(1999, 3, 10)}) == {}
+    assert server_date_orders([log(tmp_path, "a", "09/03/99")], lambda: set()) == {}
+    assert server_date_orders([log(tmp_path, "a")], lambda: {date(1999, 3, 10)}) == {}
 
 
 def test_dots_mean_day_before_month(tmp_path: Path) -> None:
-    assert server_date_orders([log(tmp_path, "a", "9.3.99")], set()) == {}, "decided by itself"
+    assert server_date_orders([log(tmp_path, "a", "9.3.99")], lambda: set()) == {}, "decided by itself"

@@ -1,0 +1,105 @@
+"""The tables of a case database. docs/case-database.md explains each column."""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x494D4354
+"""``IMCT``: marks a SQLite file as one of this program's (PRAGMA application_id)."""
+
+VERSION = 1
+"""Rises with every change of the tables; a case of another version is read anew."""
+
+_PLACE = "line INTEGER, record INTEGER, offset INTEGER"
+
+_EVIDENCE = f"""
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, path TEXT NOT NULL DEFAULT '',
+    kind TEXT, form TEXT, size INTEGER, modified_ns INTEGER, changed_ns INTEGER, inode INTEGER,
+    date_order TEXT, outcome TEXT, records INTEGER, first TEXT, last TEXT
+);
+CREATE TABLE spool_file (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, kind TEXT NOT NULL, spool_name TEXT,
+    size INTEGER NOT NULL, format TEXT NOT NULL, originator TEXT, recipients TEXT NOT NULL,
+    recipient_count INTEGER NOT NULL, mts_id TEXT, filetime INTEGER, peer TEXT,
+    raw_length INTEGER NOT NULL, message_id TEXT, subject TEXT, headers TEXT NOT NULL,
+    parts TEXT NOT NULL, header_recipients INTEGER NOT NULL, mime INTEGER NOT NULL,
+    skeleton_defects TEXT NOT NULL, defects TEXT NOT NULL, received TEXT
+);
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, time TEXT, source TEXT NOT NULL,
+    event_id INTEGER NOT NULL, log TEXT NOT NULL, record_number INTEGER, type TEXT NOT NULL,
+    category TEXT NOT NULL, user TEXT NOT NULL, computer TEXT NOT NULL, message TEXT,
+    strings TEXT NOT NULL, data BLOB NOT NULL, retrieval TEXT NOT NULL
+);
+CREATE TABLE tracking (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, message_id TEXT NOT NULL,
+    event INTEGER NOT NULL, time TEXT NOT NULL, gateway TEXT NOT NULL, partner TEXT NOT NULL,
+    remote_id TEXT NOT NULL, originator TEXT NOT NULL, priority TEXT NOT NULL, length INTEGER,
+    seconds TEXT NOT NULL, cost TEXT NOT NULL, subject_id TEXT NOT NULL,
+    recipient_count INTEGER NOT NULL, recipients TEXT NOT NULL
+);
+CREATE TABLE smtp_transaction (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, direction TEXT NOT NULL,
+    outcome TEXT NOT NULL, started TEXT, ended TEXT, peer TEXT NOT NULL, originator TEXT,
+    accepted TEXT NOT NULL, accepted_count INTEGER NOT NULL, refused TEXT NOT NULL,
+    refused_count INTEGER NOT NULL, over_limit_count INTEGER NOT NULL, reply TEXT,
+    message_id TEXT, headers TEXT, parts TEXT, header_recipients INTEGER, mime INTEGER,
+    skeleton_defects TEXT, text_size INTEGER, truncated INTEGER NOT NULL, subject TEXT
+);
+CREATE TABLE banner (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, direction TEXT NOT NULL,
+    version TEXT NOT NULL
+);
+CREATE TABLE registry_value (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, key TEXT NOT NULL,
+    name TEXT NOT NULL, type TEXT NOT NULL, data BLOB
+);
+CREATE TABLE character_sets (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, domain TEXT NOT NULL,
+    mime TEXT NOT NULL, non_mime TEXT NOT NULL
+);
+CREATE TABLE queue_entry (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, spool_name TEXT NOT NULL
+);
+CREATE TABLE delivery_report (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, program TEXT, organization TEXT,
+    site TEXT, server TEXT, subject TEXT, sent TEXT, mts_id TEXT, message_id TEXT,
+    spool_names TEXT NOT NULL, failures TEXT NOT NULL
+);
+CREATE TABLE coverage (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, first TEXT, last TEXT,
+    records INTEGER NOT NULL, detail TEXT NOT NULL, torn INTEGER NOT NULL
+);
+CREATE TABLE defect (
+    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, reason TEXT NOT NULL
+);
+"""
+
+_RESULTS = """
+CREATE TABLE note (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY, direction TEXT NOT NULL, fate TEXT NOT NULL, spool_name TEXT,
+    originator TEXT, recipient_count INTEGER NOT NULL, message_id TEXT, mts_id TEXT, first TEXT,
+    last TEXT, assumed_zone INTEGER NOT NULL, bad_folder INTEGER NOT NULL, wanting TEXT NOT NULL,
+    notes TEXT NOT NULL
+);
+CREATE TABLE message_record (
+    message INTEGER NOT NULL, series TEXT NOT NULL, record INTEGER NOT NULL,
+    report INTEGER NOT NULL, PRIMARY KEY (message, report, series, record)
+) WITHOUT ROWID;
+"""
+
+TABLES = _EVIDENCE + _RESULTS
+
+INDEXES = """
+CREATE INDEX IF NOT EXISTS spool_file_by_file ON spool_file (file);
+CREATE INDEX IF NOT EXISTS event_by_file ON event (file);
+CREATE INDEX IF NOT EXISTS tracking_by_file ON tracking (file);
+CREATE INDEX IF NOT EXISTS smtp_transaction_by_file ON smtp_transaction (file);
+"""
+"""Made before rows of a changed file are looked for; a case that is only written needs none."""
+
+RECORD_TABLES = (
+    "spool_file", "event", "tracking", "smtp_transaction", "banner", "registry_value",
+    "character_sets", "queue_entry", "delivery_report", "coverage", "defect",
+)  # fmt: skip
+"""The tables whose rows come from one file of the evidence each (column ``file``)."""
