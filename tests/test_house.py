@@ -12,11 +12,13 @@ from repository import REPOSITORY
 
 PACKAGE = REPOSITORY / "imctool"
 LATER = {
-    "model": {"readers", "knowledge", "ledger", "causes", "report", "cli"},
-    "readers": {"knowledge", "ledger", "causes", "report", "cli"},
-    "knowledge": {"readers", "ledger", "causes", "report", "cli"},
-    "ledger": {"knowledge", "causes", "report", "cli"},
-    "causes": {"report", "cli"},
+    "model": {"database", "readers", "knowledge", "ledger", "causes", "repair", "report", "cli"},
+    "database": {"readers", "knowledge", "ledger", "causes", "repair", "report", "cli"},
+    "readers": {"knowledge", "ledger", "causes", "repair", "report", "cli"},
+    "knowledge": {"readers", "ledger", "causes", "repair", "report", "cli"},
+    "ledger": {"knowledge", "causes", "repair", "report", "cli"},
+    "causes": {"repair", "report", "cli"},
+    "repair": {"causes", "report", "cli"},
     "report": {"cli"},
     "cli": set(),
 }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from imctool.knowledge.charsets import convertible
+from imctool.ledger.entry import Entry
 from imctool.ledger.ledger import Ledger
 from imctool.model.direction import Direction
 from imctool.model.event import Event
@@ -18,13 +18,12 @@ from imctool.model.settings import CharacterSets, RegistryValue
 
 @dataclass(slots=True)
 class Case:
-    """The ledger, the registry and the events in time order, ready to be asked."""
+    """The ledger and the server's settings, ready to be asked."""
 
     ledger: Ledger
     registry: tuple[RegistryValue, ...]
     character_sets: tuple[CharacterSets, ...]
-    _timed: list[tuple[datetime, Event]]
-    _trains: dict[int, Message]
+    _trains: dict[int, Entry]
 
     @classmethod
     def open(
@@ -34,13 +33,7 @@ class Case:
         character_sets: Iterable[CharacterSets],
     ) -> Case:
         """Return the case; finds once which losses follow a loss by an embedded charset."""
-        timed = [
-            (moment, event)
-            for event in ledger.events
-            if (moment := ledger.clock.utc(event.time)) is not None
-        ]
-        timed.sort(key=lambda pair: pair[0])
-        case = cls(ledger, tuple(registry), tuple(character_sets), timed, {})
+        case = cls(ledger, tuple(registry), tuple(character_sets), {})
         case._trains = case._find_trains()
         return case
 
@@ -48,9 +41,9 @@ class Case:
         self, moment: datetime, before: float, after: float
     ) -> Sequence[tuple[datetime, Event]]:
         """Return the events from ``before`` seconds ahead of a moment to ``after`` behind it."""
-        low = bisect_left(self._timed, moment - timedelta(seconds=before), key=_time)
-        high = bisect_right(self._timed, moment + timedelta(seconds=after), key=_time)
-        return self._timed[low:high]
+        return self.ledger.events.within(
+            moment - timedelta(seconds=before), moment + timedelta(seconds=after)
+        )
 
     def registry_value(self, key: str, name: str) -> RegistryValue | None:
         """Return the value of that name under a key that ends so, in any letter case."""
@@ -81,41 +74,39 @@ class Case:
 
     def loss_before(self, message: Message) -> Message | None:
         """Return the embedded-charset loss whose aftermath the message's own loss lies in."""
-        return self._trains.get(id(message))
+        head = self._trains.get(message.number)
+        return None if head is None else self.ledger.messages.message(head)
 
-    def _find_trains(self) -> dict[int, Message]:
+    def _find_trains(self) -> dict[int, Entry]:
         """Pair each loss with the embedded-charset loss before it (Q157693).
 
         From the first such loss on the store errs on every submission until the connector is
         restarted; a delivery in between shows that it does not.
         """
-        trains: dict[int, Message] = {}
-        head: Message | None = None
-        for message in self.ledger.messages:
-            if message.direction is not Direction.INBOUND or message.first is None:
+        trains: dict[int, Entry] = {}
+        messages = self.ledger.messages
+        head: Entry | None = None
+        for entry in messages.entries:
+            if entry.direction is not Direction.INBOUND or entry.first is None:
                 continue
-            if head is not None and self._restarted(head.first, message.first):
+            if head is not None and self._restarted(head.first, entry.first):
                 head = None
-            if message.fate is Fate.DELIVERED:
+            if entry.fate is Fate.DELIVERED:
                 head = None
-            elif message.fate is Fate.LOST or (
-                message.fate is Fate.UNKNOWN and message.transactions and not message.files
+            elif entry.fate is Fate.LOST or (
+                entry.fate is Fate.UNKNOWN and entry.transactions and not entry.files
             ):
                 if head is not None:
-                    trains[id(message)] = head
-                elif self.unconvertible_embedded(message):
-                    head = message
+                    trains[entry.number] = head
+                elif self.unconvertible_embedded(messages.message(entry)):
+                    head = entry
         return trains
 
-    def _restarted(self, start: datetime | None, end: datetime | None) -> bool:
+    def _restarted(self, start: float | None, end: float | None) -> bool:
         return any(
-            start is not None and end is not None and start < restart <= end
+            start is not None and end is not None and start < restart.timestamp() <= end
             for restart in self.ledger.restarts
         )
-
-
-def _time(pair: tuple[datetime, Event]) -> datetime:
-    return pair[0]
 
 
 def skeletons(message: Message) -> Iterable[Skeleton]:

@@ -121,7 +121,7 @@ def _site_event(case: Case, message: Message | None, value: dict[str, Any]) -> H
     """Such an event anywhere in the logs; asked of the site, not of a message."""
     if message is not None:
         return None
-    found = [event for event in case.ledger.events if _fits(event, value)]
+    found = [event for _, event in case.ledger.events.of(_ids(value)) if _fits(event, value)]
     return tuple(_told(case, event) for event in found) or None
 
 
@@ -131,13 +131,18 @@ def _unnamed_event(case: Case, message: Message | None, value: dict[str, Any]) -
         return None
     found = [
         event
-        for event in case.ledger.events
-        if _fits(event, value)
-        and event.spool_name is None
-        and (time := case.ledger.clock.utc(event.time)) is not None
+        for time, event in case.ledger.events.of(_ids(value))
+        if time is not None
         and time >= message.first
+        and _fits(event, value)
+        and event.spool_name is None
     ]
     return tuple(_told(case, event) for event in found) or None
+
+
+def _ids(value: dict[str, Any]) -> list[int]:
+    ids = value["id"]
+    return ids if isinstance(ids, list) else [ids]
 
 
 def _fits(event: Event, value: dict[str, Any]) -> bool:
@@ -148,8 +153,7 @@ def _fits(event: Event, value: dict[str, Any]) -> bool:
         return False
     if source not in {"connector", "store"} and not re.fullmatch(source, event.source, re.I):
         return False
-    ids = value["id"] if isinstance(value["id"], list) else [value["id"]]
-    if event.event_id not in ids:
+    if event.event_id not in _ids(value):
         return False
     return "text" not in value or bool(re.search(value["text"], event_text(event), re.I))
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.command("diagnose")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=EVIDENCE)
 @click.option("--all", "every", is_flag=True, help="List every message, delivered ones too.")
-@reading_options("text", "json", "jsonl")
+@reading_options("text", "json", "jsonl", "html")
 @click.pass_context
 def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], every: bool) -> None:
     """Account for every message under PATH; name each cause with its article and remedy.
@@ -47,7 +47,8 @@ def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], every:
         refuse_output_inside(reading, roots)
         collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs)
     diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)
-    diagnosis = _narrowed(diagnosis, reading)
+    if reading.since is not None or reading.until is not None:
+        diagnosis = _narrowed(diagnosis, reading)
     if nothing_read(collection):
         complain(reading, f"nothing could be read under {', '.join(paths)}")
     _write(diagnosis, reading, every)
@@ -66,13 +67,11 @@ def _narrowed(diagnosis: Diagnosis, reading: Reading) -> Diagnosis:
     """Leave out the messages, findings and evidence that lie outside --since/--until."""
     from dataclasses import replace
 
-    if reading.since is None and reading.until is None:
-        return diagnosis
-    messages = tuple(one for one in diagnosis.messages if overlaps(reading, one.first, one.last))
-    kept = {id(one) for one in messages}
+    kept = {one.number for one in diagnosis.messages if overlaps(reading, one.first, one.last)}
+    messages = diagnosis.messages.only(kept)
     findings = []
     for finding in diagnosis.findings:
-        mine = tuple(one for one in finding.messages if id(one) in kept)
+        mine = tuple(one for one in finding.messages if one.number in kept)
         evidence = tuple(
             one for one in finding.evidence if one.time is None or within(reading, one.time)
         )
@@ -84,7 +83,7 @@ def _narrowed(diagnosis: Diagnosis, reading: Reading) -> Diagnosis:
 def _write(diagnosis: Diagnosis, reading: Reading, every: bool) -> None:
     from imctool.report.diagnosis_text import print_diagnosis
     from imctool.report.documents import diagnosis_document
-    from imctool.report.json_text import json_text
+    from imctool.report.json_text import document_lines
 
     if reading.format == "text":
         with output_stream(reading) as stream:
@@ -95,9 +94,14 @@ def _write(diagnosis: Diagnosis, reading: Reading, every: bool) -> None:
                 verbose=reading.verbose,
             )
         return
+    if reading.format == "html":
+        from imctool.report.diagnosis_html import diagnosis_html
+
+        write_lines(reading, diagnosis_html(diagnosis, every_message=every))
+        return
     document = diagnosis_document(diagnosis, every_message=every)
     if reading.format == "json":
-        write_lines(reading, [json_text(document, indent=1)])
+        write_lines(reading, document_lines(document))
     else:
         write_lines(reading, _json_lines(document))
 

@@ -71,7 +71,7 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     Patterns are regular expressions, in any letter case. --since and --until go by the time
     that the envelope or the server's Received line gives.
     """
-    from imctool.ledger.clock import derive_clock
+    from imctool.ledger.clock import derive_clock, own_stamps
     from imctool.model.diagnosis import FileCount
     from imctool.model.evidence import Defect
     from imctool.readers.discovery import Discovery, walk
@@ -99,7 +99,7 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
             if fits:
                 mails.append((one.kind, mail))
         defects.extend(met.defects)
-    clock = derive_clock(reading.zone, (), read)
+    clock = derive_clock(reading.zone, (), own_stamps(read), lambda: read)
     rows = [
         (kind, mail, time)
         for kind, mail in mails

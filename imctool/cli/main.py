@@ -18,7 +18,9 @@ COMMANDS = {
     "diagnose": "Account for every message; name each cause with its article and remedy.",
     "events": "Normalise any event-log export: one row per event, data section decoded.",
     "list": "List what lies in the spool, filtered and sorted.",
+    "recover": "Rebuild lost inbound messages out of Maximum-level protocol logs.",
     "show": "Show one spool file: envelope, headers, part tree, charsets.",
+    "trace": "Tell one message's life in time order through every log.",
 }
 """Every command and its one-line help; the module of the same name holds the rest."""
 

@@ -42,10 +42,13 @@ class Reading:
     color: bool
 
 
-def reading_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def reading_options(
+    *formats: str, output: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds the shared options; the first format is the default.
 
-    The command receives them as one ``reading`` argument.
+    The command receives them as one ``reading`` argument. Without ``output`` there is no
+    ``-o``: the result goes to stdout, and a command may give the option a meaning of its own.
     """
     options = [
         click.option(
@@ -73,6 +76,8 @@ def reading_options(*formats: str) -> Callable[[Callable[..., Any]], Callable[..
         click.option("-v", "--verbose", is_flag=True, help="Show everything, however long."),
         click.option("--no-color", is_flag=True, help="No colour (NO_COLOR does the same)."),
     ]  # fmt: skip
+    if not output:
+        del options[1]
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         def run(**values: Any) -> Any:
@@ -98,7 +103,7 @@ def _reading(values: dict[str, Any]) -> Reading:
     since, until = values.pop("since"), values.pop("until")
     return Reading(
         format=values.pop("format_"),
-        output=values.pop("output"),
+        output=values.pop("output", None),
         since=since,
         until=until,
         zone=values.pop("zone"),
@@ -242,15 +247,20 @@ def refuse_output_inside(reading: Reading, paths: Iterable[Path]) -> None:
 
     Raises click.UsageError.
     """
-    if reading.output in {None, "-"}:
-        return
-    target = os.path.realpath(str(reading.output))
+    if reading.output is not None and reading.output != "-":
+        refuse_inside(reading.output, paths)
+
+
+def refuse_inside(output: str, paths: Iterable[Path]) -> None:
+    """Refuse a file or folder to write that is, or lies inside, one of the PATH arguments.
+
+    Raises click.UsageError.
+    """
+    target = os.path.normcase(os.path.realpath(output))
     for path in paths:
-        root = os.path.realpath(path)
+        root = os.path.normcase(os.path.realpath(path))
         if target == root or target.startswith(root.rstrip(os.sep) + os.sep):
-            raise click.UsageError(
-                f"{reading.output} lies inside the evidence; choose another place"
-            )
+            raise click.UsageError(f"{output} lies inside the evidence; choose another place")
 
 
 def write_lines(reading: Reading, lines: Iterable[str]) -> None:

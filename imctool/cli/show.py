@@ -27,14 +27,14 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
 
     FILE may be a spool file with its envelope, a Pickup file, or a bare mail.
     """
-    from imctool.ledger.clock import derive_clock
+    from imctool.ledger.clock import derive_clock, own_stamps
     from imctool.model.evidence import EvidenceFile, Form, InputKind
     from imctool.model.mail import SpoolFile
     from imctool.readers.discovery import printable
     from imctool.readers.received import with_own_received
     from imctool.readers.spool_file import read_spool_file
     from imctool.report.documents import spool_file_document
-    from imctool.report.json_text import json_text
+    from imctool.report.json_text import document_lines
     from imctool.report.mail_text import mail_lines
 
     with evidence_paths([file]) as [path]:
@@ -44,11 +44,12 @@ def command(ctx: click.Context, reading: Reading, file: str) -> None:
     if not isinstance(mail, SpoolFile):
         complain(reading, f"{file}: {mail.reason}")
         ctx.exit(exit_status.NOTHING_READ)
-    clock = derive_clock(reading.zone, (), [with_own_received(mail)])
+    mails = [with_own_received(mail)]
+    clock = derive_clock(reading.zone, (), own_stamps(mails), lambda: mails)
     moment = mail.envelope.time
     document = spool_file_document(mail, clock.utc(moment), assumed=clock.assumed(moment))
     if reading.format == "json":
-        write_lines(reading, [json_text(document, indent=1)])
+        write_lines(reading, document_lines(document))
         return
     with output_stream(reading) as stream:
         width = terminal_width(reading, stream)

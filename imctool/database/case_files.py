@@ -61,9 +61,7 @@ class CaseFiles:
     def recall(self, name: str, path: str, stamp: Stamp) -> KnownFile | None:
         """Return what is known of the file if it is the one that was read, else forget it."""
         self._met.add(name)
-        row = self._case.execute(
-            f"SELECT {_COLUMNS} FROM file WHERE name = ?", (name,)
-        ).fetchone()
+        row = self._case.execute(f"SELECT {_COLUMNS} FROM file WHERE name = ?", (name,)).fetchone()
         if row is None:
             return None
         if row[9] in {"read", "skipped"}:

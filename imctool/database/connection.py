@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -89,14 +88,15 @@ class CaseConnection:
 
     def close(self) -> None:
         """Close the database; what was not committed is gone."""
-        self._sqlite.execute("ROLLBACK")
         self._sqlite.close()
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    connection = None
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+    except sqlite3.DatabaseError as error:
+        raise _told(path, error) from error
+    try:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -108,8 +108,7 @@ def _open(path: Path) -> sqlite3.Connection:
         if not tables or version != VERSION:
             _make(connection)
     except sqlite3.DatabaseError as error:
-        if connection is not None:
-            connection.close()
+        connection.close()
         raise _told(path, error) from error
     except NoCaseError:
         connection.close()
@@ -143,8 +142,3 @@ def _make(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
-
-
-def default_folder() -> str:
-    """Return where SQLite puts temporary files, for messages that speak of a full disk."""
-    return tempfile.gettempdir()

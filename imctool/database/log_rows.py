@@ -52,11 +52,11 @@ def tracking_row(one: TrackingRecord) -> Row:
 
 
 def tracking_of(path: str, row: Row) -> TrackingRecord:
-    message_id, event, time, *fields, recipients = row[3:]
-    moment = time_of(time)
+    moment = time_of(row[5])
     assert moment is not None
-    named = tuple((name, status) for name, status in json.loads(recipients))
-    return TrackingRecord(place(path, *row[:3]), message_id, event, moment, *fields, named)
+    named = tuple((name, status) for name, status in json.loads(row[16]))
+    fields: tuple[Any, ...] = (place(path, *row[:3]), *row[3:5], moment, *row[6:16], named)
+    return TrackingRecord(*fields)
 
 
 def _reply_fields(one: Reply | None) -> Row | None:

@@ -126,9 +126,9 @@ class Series(Generic[Record]):
         few = self._few
         assert few is not None
         self._few = None
-        for number, record in enumerate(few):
-            self._write(number, record)
-            few[number] = None  # type: ignore[call-overload]
+        few.reverse()
+        for number in range(len(few)):
+            self._write(number, few.pop())
 
     def _write(self, number: int, record: Record) -> None:
         file = self._database().file_id(self._table.path_of(record))

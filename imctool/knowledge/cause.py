@@ -51,12 +51,33 @@ class Match:
     severity: Severity | None = None
 
     @property
+    def needs(self) -> frozenset[str]:
+        """The records that a message must have some of: files, events, transactions."""
+        return frozenset().union(*map(_needed, self.conditions))
+
+    @property
     def fates(self) -> frozenset[str] | None:
         """The fates that a message must have one of, None where any will do."""
         for condition in self.conditions:
             if "fate" in condition:
                 return frozenset(condition["fate"])
         return None
+
+
+_NEEDED = {
+    "folder": "files", "recipients_above": "files", "header": "files", "setting_fits": "files",
+    "event": "events", "beside": "events", "data": "events", "refused_over_limit": "transactions",
+}  # fmt: skip
+"""The condition on the left cannot hold for a message without records of the kind on the right."""
+
+
+def _needed(condition: Condition) -> frozenset[str]:
+    """Return the kinds of records without which the condition cannot hold."""
+    (name, value), *_ = condition.items()
+    if name == "any_of":
+        each = [_needed(one) for one in value]
+        return frozenset.intersection(*each) if each else frozenset()
+    return frozenset({_NEEDED[name]} if name in _NEEDED else ())
 
 
 @dataclass(frozen=True, slots=True)

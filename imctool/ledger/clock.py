@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -18,7 +18,9 @@ from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
 from imctool.model.tracking import parse_mts_id
 
-_WIDEST = timedelta(hours=14)
+WIDEST = timedelta(hours=14)
+"""No place is further from UTC."""
+
 _STEP = timedelta(minutes=15)
 _ANY_TIME = datetime(1, 1, 1)
 """The moment of an offset that holds all the time: alone in its clock, it is the nearest."""
@@ -92,28 +94,29 @@ def format_offset(offset: timedelta) -> str:
 def derive_clock(
     zone: tzinfo | None,
     registry: Iterable[RegistryValue],
-    files: Iterable[SpoolFile],
-    pairs: Iterable[tuple[datetime, datetime]] = (),
+    stamps: Iterable[tuple[datetime, timedelta]],
+    files: Callable[[], Iterable[SpoolFile]] = tuple,
+    pairs: Callable[[], Iterable[tuple[datetime, datetime]]] = tuple,
 ) -> ServerClock:
     """Return the server's clock from the best evidence there is.
 
-    In this order: the zone given; the server's own Received lines; envelope time beside MTS-ID
-    time; the registry's ActiveTimeBias, which holds for the day of the export only; ``pairs``
-    of wall-clock and UTC times that most probably are the same moment.
+    In this order: the zone given; ``stamps``, the wall-clock time and distance from UTC of the
+    server's own Received lines; envelope time beside MTS-ID time in ``files``; the registry's
+    ActiveTimeBias, which holds for the day of the export only; ``pairs`` of wall-clock and UTC
+    times that most probably are the same moment. The last two are asked only if it comes to it.
     """
     if zone is not None:
         return ServerClock(zone, source="given by --timezone")
-    mails = list(files)
-    stamps = [*_from_received(mails)]
-    if stamps:
-        return ServerClock(offsets=_sorted(stamps), source="the server's own Received lines")
-    stamps = [*_from_envelopes(mails)]
-    if stamps:
-        return ServerClock(offsets=_sorted(stamps), source="envelope time against MTS-ID time")
+    offsets = _changes(stamps)
+    if offsets:
+        return ServerClock(offsets=offsets, source="the server's own Received lines")
+    offsets = _changes(_from_envelopes(files()))
+    if offsets:
+        return ServerClock(offsets=offsets, source="envelope time against MTS-ID time")
     bias = _active_bias(registry)
     if bias is not None:
         return ServerClock(offsets=(Offset(_ANY_TIME, bias),), source="registry ActiveTimeBias")
-    agreed = _agreed(list(pairs))
+    agreed = _agreed(list(pairs()))
     if agreed is not None:
         return ServerClock(
             offsets=(Offset(_ANY_TIME, agreed),),
@@ -122,21 +125,32 @@ def derive_clock(
     return ServerClock()
 
 
-def _sorted(stamps: Sequence[Offset]) -> tuple[Offset, ...]:
-    return tuple(sorted(stamps, key=lambda one: (one.wall, one.offset)))
-
-
-def _from_received(files: Iterable[SpoolFile]) -> Iterable[Offset]:
+def own_stamps(files: Iterable[SpoolFile]) -> Iterator[tuple[datetime, timedelta]]:
+    """Yield wall-clock time and distance from UTC of each Received line the server wrote."""
     for file in files:
         received = file.own_received
         if received is None or received.time is None:
             continue
         offset = received.time.utcoffset()
-        if offset is not None and abs(offset) <= _WIDEST:
-            yield Offset(received.time.replace(tzinfo=None), offset)
+        if offset is not None and abs(offset) <= WIDEST:
+            yield received.time.replace(tzinfo=None), offset
 
 
-def _from_envelopes(files: Iterable[SpoolFile]) -> Iterable[Offset]:
+def _changes(stamps: Iterable[tuple[datetime, timedelta]]) -> tuple[Offset, ...]:
+    """Return the offsets in time order, of those alike that follow each other the outer two.
+
+    The nearest one to any moment is the same with those in between left out.
+    """
+    kept: list[tuple[datetime, timedelta]] = []
+    for stamp in sorted(stamps):
+        if len(kept) > 1 and kept[-1][1] == kept[-2][1] == stamp[1]:
+            kept[-1] = stamp
+        else:
+            kept.append(stamp)
+    return tuple(Offset(*stamp) for stamp in kept)
+
+
+def _from_envelopes(files: Iterable[SpoolFile]) -> Iterator[tuple[datetime, timedelta]]:
     for file in files:
         parsed = parse_mts_id(file.envelope.mts_id or "")
         if parsed is None or file.envelope.time is None:
@@ -147,7 +161,7 @@ def _from_envelopes(files: Iterable[SpoolFile]) -> Iterable[Offset]:
             continue
         offset = _rounded(file.envelope.time - utc)
         if offset is not None:
-            yield Offset(file.envelope.time, offset)
+            yield file.envelope.time, offset
 
 
 def _active_bias(registry: Iterable[RegistryValue]) -> timedelta | None:
@@ -157,7 +171,7 @@ def _active_bias(registry: Iterable[RegistryValue]) -> timedelta | None:
         if "\\timezoneinformation" in value.key.lower():
             minutes = value.data - (1 << 32) if value.data >= 1 << 31 else value.data
             offset = timedelta(minutes=-minutes)
-            return offset if abs(offset) <= _WIDEST else None
+            return offset if abs(offset) <= WIDEST else None
     return None
 
 
@@ -165,7 +179,7 @@ def _rounded(difference: timedelta) -> timedelta | None:
     """Return the quarter of an hour nearest to the difference, None if none is near enough."""
     steps = round(difference / _STEP)
     offset = steps * _STEP
-    if abs(offset) > _WIDEST or abs(difference - offset) > timedelta(minutes=2):
+    if abs(offset) > WIDEST or abs(difference - offset) > timedelta(minutes=2):
         return None
     return offset
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from imctool.ledger.clock import ServerClock
-from imctool.model.evidence import InputKind
+from imctool.ledger.event_log import EventLog
 from imctool.model.coverage import Coverage
+from imctool.model.evidence import InputKind
 from imctool.readers.collection import Collection
 
 _DAY_FILE = re.compile(r"(\d{4})(\d{2})(\d{2})\.log", re.IGNORECASE)
@@ -72,28 +73,23 @@ def _covered(
     return any(first <= moment - _MARGIN and moment + _MARGIN <= last for first, last in spans)
 
 
-def map_evidence(collection: Collection, clock: ServerClock) -> EvidenceMap:
+def map_evidence(
+    collection: Collection, events: EventLog, clock: ServerClock, *, connector_tracked: bool
+) -> EvidenceMap:
     """Return what the evidence covers. Event 3016 (a tracking record not written) is a hole."""
     tracking = [one for one in collection.coverage if one.file.kind is InputKind.TRACKING_LOG]
-    events = [one for one in collection.coverage if one.file.kind is InputKind.EVENT_LOG]
-    present = {kind for kind, _ in collection.spool_files}
-    holes = [
-        moment
-        for event in collection.events
-        if event.event_id == 3016 and event.is_connector
-        if (moment := clock.utc(event.time)) is not None
-    ]
+    logs = [one for one in collection.coverage if one.file.kind is InputKind.EVENT_LOG]
     return EvidenceMap(
         tracking=_tracking_spans(tracking),
         tracking_ends=tuple(
             sorted({one.span.last for one in tracking if one.span.last and not one.span.torn})
         ),
         event_logs=_merged(
-            span for one in events if one.span.detail for span in _event_span(one, clock)
+            span for one in logs if one.span.detail for span in _event_span(one, clock)
         ),
-        folders=frozenset(collection.folders | present),
-        connector_tracked=any(record.by_connector for record in collection.tracking),
-        holes=tuple(holes),
+        folders=frozenset(collection.folders | collection.spool_kinds),
+        connector_tracked=connector_tracked,
+        holes=tuple(time for time, event in events.of((3016,)) if time and event.is_connector),
     )
 
 

@@ -1,7 +1,8 @@
-"""A message while the ledger still joins observations to it."""
+"""The records of one message, read together, and what they say of it as one."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,10 +21,10 @@ NON_DELIVERY = frozenset({1017, 1007, 34})
 
 @dataclass(slots=True, eq=False)
 class Draft:
-    """All records joined so far.
+    """All records joined to one message.
 
     ``report_of`` is the MTS-ID of the message that a report speaks of; ``reports`` are the
-    drafts of the reports on this message.
+    drafts of the reports on this message. ``number`` is that of its entry in the ledger.
     """
 
     direction: Direction
@@ -35,6 +36,8 @@ class Draft:
     bad_folder: bool = False
     report_of: str | None = None
     reports: list[Draft] = field(default_factory=list)
+    number: int = -1
+    transaction_numbers: Sequence[int] = ()
 
     @property
     def message_id(self) -> str | None:

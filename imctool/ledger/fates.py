@@ -40,8 +40,8 @@ Verdict = tuple[Fate, tuple[str, ...]]
 class Surroundings:
     """What a fate is judged against: the clock, the coverage, and when the service started.
 
-    ``cut`` are the ids of transactions that a torn log ends in; ``rivals`` the ids of drafts
-    for which a tracked message of the same minute may be theirs.
+    ``cut`` are the numbers of transactions that a torn log ends in; ``rivals`` the numbers of
+    entries for which a tracked message of the same minute may be theirs.
     """
 
     clock: ServerClock
@@ -149,7 +149,7 @@ def _unaccepted(draft: Draft, around: Surroundings) -> Verdict | None:
         return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.IN_FOLDER)
     if outcomes & {Outcome.REFUSED, Outcome.DEFERRED}:
         return Fate.REFUSED, ()
-    if any(id(one) in around.cut for one in draft.transactions):
+    if not around.cut.isdisjoint(draft.transaction_numbers):
         return Fate.UNKNOWN, (coverage.SESSION_END,)
     return Fate.INCOMPLETE, ()
 
@@ -168,7 +168,7 @@ def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ..
             wanting.append(coverage.OUT_FOLDER)
         if not around.evidence.logged(moment, assumed=assumed):
             wanting.append(coverage.EVENT_LOG)
-        if id(draft) in around.rivals:
+        if draft.number in around.rivals:
             wanting.append(coverage.TWIN)
         return tuple(wanting)
     if InputKind.SPOOL_IN not in around.evidence.folders:
@@ -177,7 +177,7 @@ def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ..
         around.evidence.logged(moment, assumed=assumed)
     ):
         wanting.append(coverage.ARCHIVE_FOLDER)
-    if id(draft) in around.rivals:
+    if draft.number in around.rivals:
         wanting.append(coverage.TWIN)
     return tuple(wanting)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 
-from imctool.ledger.draft import Draft
+from imctool.ledger.copies import Copies
+from imctool.ledger.entry import Entry, Opener, with_number
+from imctool.ledger.server import ServerTraces
 from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.mail import MailFormat, SpoolFile
-from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, normalised_mts_id, parse_mts_id
 from imctool.readers.collection import Collection
 
@@ -31,82 +30,137 @@ _NAMING_EVENTS = frozenset({2001, 2002, 4055, 4081, 4115, 4117, 4118, 4120, 4131
 """The connector's events that speak of one spool file; others may hold a name by chance."""
 
 
-class _Joiner:
-    """Drafts by spool name and by MTS-ID."""
+class _Group:
+    """The tracking records of one MTS-ID, by number, and what joins them."""
+
+    __slots__ = ("by_connector", "inbound", "numbers", "outbound", "subject")
 
     def __init__(self) -> None:
-        self.drafts: list[Draft] = []
-        self._by_name: dict[SpoolName, Draft] = {}
-        self._by_mts_id: dict[str, Draft] = {}
+        self.numbers: list[int] = []
+        self.by_connector = False
+        self.inbound = False
+        self.outbound = False
+        self.subject: str | None = None
 
-    def named(self, name: SpoolName, direction: Direction) -> Draft:
-        draft = self._by_name.get(name)
-        if draft is None:
-            draft = Draft(direction, spool_name=name)
-            self.drafts.append(draft)
-            self._by_name[name] = draft
-        return draft
+    def add(self, number: int, record: TrackingRecord) -> None:
+        self.numbers.append(number)
+        event = record.event
+        self.by_connector = self.by_connector or record.by_connector
+        self.inbound = self.inbound or event in _INBOUND_TRACKING
+        self.outbound = self.outbound or event in _OUTBOUND_TRACKING
+        if self.subject is None and record.subject_id.strip():
+            self.subject = record.subject_id
 
-    def identified(self, mts_id: str, direction: Direction) -> Draft:
-        key = normalised_mts_id(mts_id)
-        draft = self._by_mts_id.get(key)
-        if draft is None:
-            draft = Draft(direction)
-            self.drafts.append(draft)
-            self._by_mts_id[key] = draft
-        return draft
+    def join(self, other: _Group) -> None:
+        """Take the records of a group whose MTS-ID is only spelt otherwise."""
+        self.numbers += other.numbers
+        self.by_connector |= other.by_connector
+        self.inbound |= other.inbound
+        self.outbound |= other.outbound
+        self.subject = self.subject or other.subject
 
-    def unnamed(self, direction: Direction) -> Draft:
-        draft = Draft(direction)
-        self.drafts.append(draft)
-        return draft
+    @property
+    def direction(self) -> Direction:
+        inbound = self.inbound and not self.outbound
+        return Direction.INBOUND if inbound else Direction.OUTBOUND
 
-    def add_file(self, kind: InputKind, file: SpoolFile) -> None:
+
+class Joiner:
+    """The entries of a ledger while it is made, by spool name and by MTS-ID."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self._by_name: dict[int, Entry] = {}
+        self._by_mts_id: dict[str, Entry] = {}
+
+    def add(self, direction: Direction, name: int | None = None) -> Entry:
+        """Return a new entry."""
+        entry = Entry(len(self.entries), direction, name)
+        self.entries.append(entry)
+        return entry
+
+    def _named(self, name: int, direction: Direction) -> Entry:
+        entry = self._by_name.get(name)
+        if entry is None:
+            entry = self._by_name[name] = self.add(direction, name)
+        return entry
+
+    def _identified(self, key: str, direction: Direction) -> Entry:
+        entry = self._by_mts_id.get(key)
+        if entry is None:
+            entry = self._by_mts_id[key] = self.add(direction)
+        return entry
+
+    def find(self, mts_id: str) -> Entry | None:
+        """Return the entry of the message that an MTS-ID names, or None."""
+        parsed = parse_mts_id(mts_id)
+        named = self._by_name.get(parsed.spool_name.value) if parsed is not None else None
+        return named or self._by_mts_id.get(normalised_mts_id(mts_id))
+
+    def find_name(self, name: int) -> Entry | None:
+        """Return the entry of a spool name, by its counter value, or None."""
+        return self._by_name.get(name)
+
+    def add_file(self, number: int, kind: InputKind, file: SpoolFile, servers: set[str]) -> None:
+        """Join a spool file, unless it is no mail of the connector's."""
+        mts_id = file.envelope.mts_id
+        parsed = parse_mts_id(mts_id) if mts_id else None
+        own_id = parsed is not None and parsed.spool_name == file.spool_name
+        if parsed is not None and own_id:
+            servers.add(parsed.server.lower())
         direction = direction_of(kind, file)
         if direction is None:
             return
         if kind is InputKind.PICKUP or file.spool_name is None:
-            draft = self.unnamed(direction)
+            entry = self.add(direction)
         else:
-            draft = self.named(file.spool_name, direction)
-        draft.files.append((kind, file))
-        mts_id = file.envelope.mts_id
-        if mts_id and parse_mts_id(mts_id) is None:
-            self._by_mts_id.setdefault(normalised_mts_id(mts_id), draft)
+            entry = self._named(file.spool_name.value, direction)
+        entry.files = with_number(entry.files, number)
+        if mts_id and not own_id:
+            self._by_mts_id.setdefault(normalised_mts_id(mts_id), entry)
 
-    def add_tracking(self, records: Iterable[TrackingRecord], servers: frozenset[str]) -> None:
-        grouped: dict[str, list[TrackingRecord]] = defaultdict(list)
-        for record in records:
-            grouped[normalised_mts_id(record.message_id)].append(record)
-        for key, group in grouped.items():
-            self._add_group(key, group, servers)
-
-    def _add_group(self, key: str, group: list[TrackingRecord], servers: frozenset[str]) -> None:
-        parsed = parse_mts_id(group[0].message_id)
-        by_connector = any(record.by_connector for record in group)
-        ours = parsed is not None and (
-            by_connector or parsed.spool_name in self._by_name or parsed.server.lower() in servers
-        )
-        if not (ours or by_connector or key in self._by_mts_id):
+    def add_event(self, number: int, event: Event) -> None:
+        """Join an event that names a spool file."""
+        if not (event.is_store or (event.is_connector and event.event_id in _NAMING_EVENTS)):
             return
-        if parsed is not None and ours:
-            draft = self.named(parsed.spool_name, Direction.INBOUND)
-        else:
-            draft = self.identified(group[0].message_id, _tracked_direction(group))
-        draft.tracking.extend(sorted(group, key=lambda one: (one.time, one.location)))
-        subjects = [one.subject_id for one in group if one.subject_id.strip()]
-        if subjects:
-            draft.report_of = subjects[0]
-
-    def add_event(self, event: Event) -> None:
         name = event.spool_name
         if name is None:
             return
-        if not (event.is_store or (event.is_connector and event.event_id in _NAMING_EVENTS)):
-            return
         outbound = event.event_id in _OUTBOUND_EVENTS
-        draft = self.named(name, Direction.OUTBOUND if outbound else Direction.INBOUND)
-        draft.events.append(event)
+        entry = self._named(name.value, Direction.OUTBOUND if outbound else Direction.INBOUND)
+        entry.events = with_number(entry.events, number)
+
+    def add_groups(self, groups: dict[str, _Group], servers: set[str]) -> None:
+        """Join the tracking records, by the MTS-ID of each group; empties ``groups``."""
+        spelt: dict[str, _Group] = {}
+        for mts_id in list(groups):
+            group = groups.pop(mts_id)
+            key = normalised_mts_id(mts_id)
+            known = spelt.get(key)
+            if known is None:
+                spelt[key] = group
+            else:
+                known.join(group)
+        for key in list(spelt):
+            self._add_group(key, spelt.pop(key), servers)
+
+    def _add_group(self, key: str, group: _Group, servers: set[str]) -> None:
+        parsed = parse_mts_id(key)
+        ours = parsed is not None and (
+            group.by_connector
+            or parsed.spool_name.value in self._by_name
+            or parsed.server in servers
+        )
+        if not (ours or group.by_connector or key in self._by_mts_id):
+            return
+        if parsed is not None and ours:
+            entry = self._named(parsed.spool_name.value, Direction.INBOUND)
+        else:
+            entry = self._identified(key, group.direction)
+        for number in group.numbers:
+            entry.tracking = with_number(entry.tracking, number)
+        if group.subject is not None:
+            entry.report_of = group.subject
 
 
 def direction_of(kind: InputKind, file: SpoolFile) -> Direction | None:
@@ -125,73 +179,73 @@ def direction_of(kind: InputKind, file: SpoolFile) -> Direction | None:
     return None
 
 
-def _tracked_direction(group: Iterable[TrackingRecord]) -> Direction:
-    events = {record.event for record in group}
-    if events & _INBOUND_TRACKING and not events & _OUTBOUND_TRACKING:
-        return Direction.INBOUND
-    return Direction.OUTBOUND
+def join_records(collection: Collection, copies: Copies, traces: ServerTraces) -> Joiner:
+    """Return an entry for each message that files, tracking records and events speak of.
+
+    Every record is read once here, so what speaks of the server is gathered on the way.
+    """
+    joiner = Joiner()
+    servers: set[str] = set()
+    for number, (kind, file) in collection.spool_files.items():
+        traces.see_file(file)
+        joiner.add_file(number, kind, file, servers)
+    for number, event in collection.events.items():
+        if number not in copies.events:
+            traces.see_event(number, event)
+            joiner.add_event(number, event)
+    groups: dict[str, _Group] = {}
+    for number, record in collection.tracking.items():
+        if number in copies.tracking:
+            continue
+        group = groups.get(record.message_id)
+        if group is None:
+            group = groups[record.message_id] = _Group()
+        if record.event == 1012 and (parsed := parse_mts_id(record.message_id)):
+            servers.add(parsed.server.lower())
+        group.add(number, record)
+        traces.see_tracking(record)
+    joiner.add_groups(groups, servers)
+    return joiner
 
 
-def join_records(collection: Collection) -> list[Draft]:
-    """Return a draft for each message that files, tracking records and events speak of."""
-    joiner = _Joiner()
-    for kind, file in collection.spool_files:
-        joiner.add_file(kind, file)
-    for event in collection.events:
-        joiner.add_event(event)
-    joiner.add_tracking(collection.tracking, _servers(collection))
-    return joiner.drafts
-
-
-def fold_reports(drafts: list[Draft]) -> list[Draft]:
-    """Return the drafts with each report put under the message that it reports.
+def fold_reports(joiner: Joiner, opener: Opener) -> list[Entry]:
+    """Return the entries with each report put under the message that it reports.
 
     A report on a report goes to the message at the end of that line. A report on a message that
     the evidence does not show stays on its own, as do reports that only name each other.
     """
-    by_name = {one.spool_name: one for one in drafts if one.spool_name is not None}
-    by_mts_id = {normalised_mts_id(one.mts_id): one for one in drafts if one.mts_id}
-
-    def subject_of(draft: Draft) -> Draft | None:
-        if draft.report_of is None:
-            return None
-        parsed = parse_mts_id(draft.report_of)
-        named = by_name.get(parsed.spool_name) if parsed is not None else None
-        return named or by_mts_id.get(normalised_mts_id(draft.report_of))
-
-    subjects = {id(draft): subject_of(draft) for draft in drafts}
-    roots: dict[int, Draft] = {}
-    kept = []
-    for draft in drafts:
-        line = [draft]
-        met = {id(draft)}
-        while id(line[-1]) not in roots:
-            subject = subjects[id(line[-1])]
-            if subject is None:
-                roots[id(line[-1])] = line[-1]
-            elif id(subject) in met:  # they only name each other: each stays on its own
-                roots.update((id(one), one) for one in line)
-            else:
-                met.add(id(subject))
-                line.append(subject)
-        roots.update((id(one), roots[id(line[-1])]) for one in line if id(one) not in roots)
-        root = roots[id(draft)]
-        if root is draft:
-            kept.append(draft)
+    subjects = {
+        entry.number: subject
+        for entry in joiner.entries
+        if entry.report_of is not None and (subject := joiner.find(entry.report_of)) is not None
+    }
+    roots: dict[int, Entry] = {}
+    for number in subjects:
+        _find_root(joiner.entries[number], subjects, roots)
+    kept: list[Entry] = []
+    for entry in joiner.entries:
+        root = roots.get(entry.number, entry)
+        if root is entry:
+            kept.append(entry)
         else:
-            root.reports.append(draft)
+            root.reports = [*root.reports, entry]
+            opener.forget(root)
     return kept
 
 
-def _servers(collection: Collection) -> frozenset[str]:
-    """Return the server names, lower case, that the connector's own MTS-IDs carry."""
-    found = set()
-    for _, file in collection.spool_files:
-        parsed = parse_mts_id(file.envelope.mts_id or "")
-        if parsed is not None and parsed.spool_name == file.spool_name:
-            found.add(parsed.server.lower())
-    for record in collection.tracking:
-        parsed = parse_mts_id(record.message_id)
-        if parsed is not None and record.event == 1012:
-            found.add(parsed.server.lower())
-    return frozenset(found)
+def _find_root(entry: Entry, subjects: dict[int, Entry], roots: dict[int, Entry]) -> None:
+    """Note the message at the end of the line of reports that begins with ``entry``."""
+    line = [entry]
+    met = {entry.number}
+    while line[-1].number not in roots:
+        subject = subjects.get(line[-1].number)
+        if subject is None:
+            roots[line[-1].number] = line[-1]
+        elif subject.number in met:  # they only name each other: each stays on its own
+            roots.update((one.number, one) for one in line)
+        else:
+            met.add(subject.number)
+            line.append(subject)
+    root = roots[line[-1].number]
+    for one in line:
+        roots.setdefault(one.number, root)

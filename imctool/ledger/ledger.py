@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import copy
-
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from imctool.ledger.bad_folder import mark_bad_folder
-from imctool.ledger.clock import ServerClock, derive_clock, event_order, event_pairs
-from imctool.ledger.copies import (
-    event_identity,
-    tracking_identity,
-    transaction_identity,
-    without_copies,
-)
+from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
+from imctool.ledger.copies import Copies, find_copies
 from imctool.ledger.coverage import EvidenceMap, map_evidence
 from imctool.ledger.draft import Draft
+from imctool.ledger.entry import Entry, Opener, with_number
+from imctool.ledger.event_log import EventLog
 from imctool.ledger.fates import Surroundings, decide_fate
-from imctool.ledger.joining import fold_reports, join_records
-from imctool.ledger.observations import observe
-from imctool.ledger.server import describe_server, service_times
+from imctool.ledger.joining import Joiner, fold_reports, join_records
+from imctool.ledger.messages import Messages
+from imctool.ledger.server import ServerTraces, service_times
 from imctool.ledger.sessions import (
     RETRIED,
     clock_pairs,
@@ -31,8 +26,6 @@ from imctool.ledger.sessions import (
 )
 from imctool.model.diagnosis import Server
 from imctool.model.direction import Direction
-from imctool.model.event import Event
-from imctool.model.message import Message
 from imctool.model.smtp import Outcome, Transaction
 from imctool.readers.collection import Collection
 
@@ -45,121 +38,150 @@ _ANY_ZONE = timedelta(hours=14)
 class Ledger:
     """The messages in time order, the clock they were timed by, and what speaks of the server."""
 
-    messages: tuple[Message, ...]
+    messages: Messages
     clock: ServerClock
     server: Server
     evidence: EvidenceMap
-    events: tuple[Event, ...]
+    events: EventLog
     restarts: tuple[datetime, ...]
 
 
 def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     """Return every message that the evidence shows, each once, with its fate."""
-    collection = copy.copy(collection)
-    collection.transactions = without_copies(collection.transactions, transaction_identity)
-    collection.tracking = without_copies(collection.tracking, tracking_identity)
-    collection.events = without_copies(collection.events, event_identity)
-    drafts = join_records(collection)
+    copies = find_copies(collection)
+    traces = ServerTraces()
+    joiner = join_records(collection, copies, traces)
+    opener = Opener(collection)
     clock = derive_clock(
         zone,
         collection.registry,
-        (file for _, file in collection.spool_files),
-        (*clock_pairs(collection.transactions, drafts), *event_pairs(collection.events)),
+        traces.stamps,
+        lambda: (file for _, file in collection.spool_files),
+        lambda: _pairs(collection, copies, joiner, opener),
     )
-    left, rivals = join_transactions(collection.transactions, drafts, clock)
-    rivals |= _rivals(left, drafts, clock)
-    lone = _lone_drafts(left, clock)
-    for draft in lone:
-        if any(id(one) in rivals for one in draft.transactions):
-            rivals.add(id(draft))
-    drafts = fold_reports([*drafts, *lone])
-    rivals |= mark_bad_folder(collection.events, drafts, clock)
-    starts = tuple(service_times(collection.events, clock, starts=True))
-    restarts = tuple(sorted({*starts, *service_times(collection.events, clock, starts=False)}))
-    evidence = map_evidence(collection, clock)
-    around = Surroundings(clock, evidence, starts, _cut_transactions(collection), frozenset(rivals))
-    messages = [observe(draft, *decide_fate(draft, around), clock) for draft in drafts]
-    messages.sort(key=_order)
+    events = EventLog(collection.events, traces.events, clock)
+    rivals = _join_sessions(collection, copies, joiner, opener, clock)
+    entries = fold_reports(joiner, opener)
+    rivals |= mark_bad_folder(joiner, events, opener, clock)
+    known = {entry.number for entry in entries}
+    entries += [entry for entry in joiner.entries if entry.bad_folder and entry.number not in known]
+    starts = tuple(service_times(events, starts=True))
+    restarts = tuple(sorted({*starts, *service_times(events, starts=False)}))
+    evidence = map_evidence(collection, events, clock, connector_tracked=traces.connector_tracked)
+    cut = _cut_transactions(collection, copies)
+    around = Surroundings(clock, evidence, starts, cut, frozenset(rivals))
+    for entry in entries:
+        draft = opener.draft(entry)
+        entry.fate, entry.wanting = decide_fate(draft, around)
+        times = draft.times(clock)
+        entry.first = times[0].timestamp() if times else None
     return Ledger(
-        tuple(messages),
+        Messages.in_order(entries, opener, clock),
         clock,
-        describe_server(collection, clock),
+        traces.describe(collection, clock),
         evidence,
-        tuple(sorted(collection.events, key=lambda one: event_order(one, clock))),
+        events,
         restarts,
     )
 
 
-def _order(message: Message) -> tuple[bool, float, str, str, str]:
-    first = message.first
-    return (
-        first is None,
-        first.timestamp() if first is not None else 0.0,
-        message.direction,
-        message.name,
-        str(message.observations[0].location) if message.observations else "",
+def _pairs(
+    collection: Collection, copies: Copies, joiner: Joiner, opener: Opener
+) -> list[tuple[datetime, datetime]]:
+    """Return wall-clock and UTC times that most probably are the same moment."""
+    transactions = (
+        one for number, one in collection.transactions.items() if number not in copies.transactions
     )
+    drafts = (opener.draft(entry) for entry in joiner.entries if entry.tracking)
+    events = (one for number, one in collection.events.items() if number not in copies.events)
+    return [*clock_pairs(transactions, drafts), *event_pairs(events)]
 
 
-def _rivals(left: Sequence[Transaction], drafts: Sequence[Draft], clock: ServerClock) -> set[int]:
-    """Return the ids of transactions and drafts that may be each other's after all.
+def _join_sessions(
+    collection: Collection, copies: Copies, joiner: Joiner, opener: Opener, clock: ServerClock
+) -> set[int]:
+    """Join the SMTP transactions; return the numbers of the entries that may be another's."""
+    transactions = collection.transactions
+    joined = join_transactions(transactions, copies.transactions, joiner.entries, opener, clock)
+    left = [(number, transactions[number]) for number in joined.left]
+    doubtful, rivals = _rivals(left, joiner.entries, opener, clock)
+    rivals |= joined.rivals
+    for entry in _lone_entries(left, joiner, clock):
+        if not doubtful.isdisjoint(entry.transactions):
+            rivals.add(entry.number)
+    return rivals
+
+
+def _rivals(
+    left: Iterable[tuple[int, Transaction]],
+    entries: Iterable[Entry],
+    opener: Opener,
+    clock: ServerClock,
+) -> tuple[set[int], set[int]]:
+    """Return the numbers of transactions and of entries that may be each other's after all.
 
     The store may take a message over long after it was accepted, and what the tracking log
     calls the originator need not be the MAIL FROM. Where an accepted transaction and a tracked
     message without session stand within hours of each other and no envelope tells them apart,
     or within minutes and no Message-ID does, neither may be called lost.
     """
+    accepted = [
+        (number, one, moment)
+        for number, one in left
+        if one.outcome is Outcome.ACCEPTED and (moment := clock.utc(one.moment)) is not None
+    ]
+    if not accepted:
+        return set(), set()
+    transactions: set[int] = set()
     found: set[int] = set()
-    open_drafts = sorted(
-        (
-            (moment, number, draft, draft.message_id)
-            for number, draft in enumerate(drafts)
-            if draft.tracking and not draft.files and not draft.transactions
-            for moment in draft.times(clock)
-        ),
-        key=lambda one: one[:2],
-    )
+    open_drafts: list[tuple[datetime, int, Draft]] = []
+    for entry in entries:
+        if entry.tracking and not entry.files and not entry.transactions:
+            draft = opener.draft(entry)
+            open_drafts.extend((moment, entry.number, draft) for moment in draft.times(clock))
+    open_drafts.sort(key=lambda one: one[:2])
     before, after = (_MINUTES, _LATE) if clock.known else (_ANY_ZONE, _ANY_ZONE)
-    for transaction in left:
-        moment = clock.utc(transaction.moment)
-        if transaction.outcome is not Outcome.ACCEPTED or moment is None:
-            continue
+    for number, transaction, moment in accepted:
         logged = transaction.message_id
         first = bisect_left(open_drafts, moment - before, key=lambda one: one[0])
         last = bisect_right(open_drafts, moment + after, key=lambda one: one[0])
-        for time, _, draft, known in open_drafts[first:last]:
+        for time, other, draft in open_drafts[first:last]:
+            known = draft.message_id
             if draft.direction is not transaction.direction or (
                 logged and known and logged != known
             ):
                 continue
             near = abs(time - moment) <= _MINUTES
             if near or envelopes_may_be_one(transaction, draft):
-                found.update((id(transaction), id(draft)))
-    return found
+                transactions.add(number)
+                found.add(other)
+    return transactions, found
 
 
-def _lone_drafts(left: Iterable[Transaction], clock: ServerClock) -> list[Draft]:
-    """Return a draft for each transaction that fits no other record.
+def _lone_entries(
+    left: Iterable[tuple[int, Transaction]], joiner: Joiner, clock: ServerClock
+) -> list[Entry]:
+    """Return a new entry for each transaction that fits no other record.
 
     Outbound attempts for one envelope that follow each other within days, up to the first that
     succeeds, are one message: the service retries what was deferred.
     """
-    drafts: list[Draft] = []
-    retried: dict[tuple[str, frozenset[str]], tuple[Draft, datetime | None]] = {}
-    for transaction in sorted(left, key=lambda one: _transaction_order(one, clock)):
+    entries: list[Entry] = []
+    retried: dict[tuple[str, frozenset[str]], tuple[Entry, datetime | None]] = {}
+    for number, transaction in sorted(left, key=lambda one: _transaction_order(one[1], clock)):
         asked = frozenset(one.lower() for one in transaction.asked)
         envelope = transaction.originator or "", asked
         moment = clock.utc(transaction.started)
-        draft, since = retried.pop(envelope, (None, None))
+        entry, since = retried.pop(envelope, (None, None))
         late = moment is not None and since is not None and moment - since > RETRIED
-        if draft is None or late:
-            draft = Draft(transaction.direction)
-            drafts.append(draft)
-        draft.transactions.append(transaction)
+        if entry is None or late:
+            entry = joiner.add(transaction.direction)
+            entries.append(entry)
+        entry.transactions = with_number(entry.transactions, number)
         outbound = transaction.direction is Direction.OUTBOUND
         if outbound and asked and transaction.outcome in {Outcome.DEFERRED, Outcome.INCOMPLETE}:
-            retried[envelope] = draft, moment
-    return drafts
+            retried[envelope] = entry, moment
+    return entries
 
 
 def _transaction_order(
@@ -169,12 +191,14 @@ def _transaction_order(
     return time.timestamp() if time else 0.0, one.location.order
 
 
-def _cut_transactions(collection: Collection) -> frozenset[int]:
-    """Return the ids of the transactions that stand last in a log whose end is torn."""
-    last: dict[str, Transaction] = {}
-    for one in collection.transactions:
-        known = last.get(one.location.path)
-        if known is None or (one.location.line or 0) >= (known.location.line or 0):
-            last[one.location.path] = one
+def _cut_transactions(collection: Collection, copies: Copies) -> frozenset[int]:
+    """Return the numbers of the transactions that stand last in a log whose end is torn."""
     torn = {one.file.name for one in collection.coverage if one.span.torn}
-    return frozenset(id(one) for path, one in last.items() if path in torn)
+    last: dict[str, tuple[int, int]] = {}
+    if torn:
+        for number, one in collection.transactions.items():
+            path = one.location.path
+            if path in torn and number not in copies.transactions:
+                line = one.location.line or 0
+                last[path] = max(last.get(path, (-1, -1)), (line, number))
+    return frozenset(number for _, number in last.values())

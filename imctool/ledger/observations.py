@@ -78,6 +78,7 @@ def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClo
         last=times[-1] if times else None,
         assumed_zone=not clock.known and not draft.tracking,
         wanting=wanting,
+        number=draft.number,
     )
 
 

@@ -3,85 +3,113 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from imctool.ledger.clock import ServerClock
+from imctool.ledger.clock import ServerClock, own_stamps
+from imctool.ledger.event_log import EventLog, EventNumbers
 from imctool.model.diagnosis import Server
 from imctool.model.event import Event
+from imctool.model.mail import SpoolFile
+from imctool.model.tracking import TrackingRecord
 from imctool.readers.collection import Collection
 
 _STARTED = frozenset({1000})
 _STOPPED = frozenset({1001, 4094, 4102})
 
 
-def service_times(
-    events: Iterable[Event], clock: ServerClock, *, starts: bool
-) -> Iterator[datetime]:
+class ServerTraces:
+    """What the records say of the server itself, gathered while the ledger reads each once.
+
+    ``stamps`` are wall-clock time and distance from UTC of the server's own Received lines;
+    ``events`` finds its events again by their numbers.
+    """
+
+    def __init__(self) -> None:
+        self.stamps: list[tuple[datetime, timedelta]] = []
+        self.events = EventNumbers()
+        self.connector_tracked = False
+        self._hosts: Counter[str] = Counter()
+        self._computers: Counter[str] = Counter()
+        self._versions: set[str] = set()
+        self._tracked: set[int] = set()
+
+    def see_file(self, file: SpoolFile) -> None:
+        """Gather what a mail's own Received line says."""
+        received = file.own_received
+        if received is None:
+            return
+        if received.host:
+            self._hosts[received.host] += 1
+        if received.version:
+            self._versions.add(received.version)
+        self.stamps.extend(own_stamps((file,)))
+
+    def see_event(self, number: int, event: Event) -> None:
+        """Gather the computer's name and the builds that the service names when it starts."""
+        self.events.add(number, event)
+        if event.is_connector:
+            if event.computer:
+                self._computers[event.computer] += 1
+            if event.event_id in _STARTED:
+                self._versions.update(_BUILD.findall(event_words(event)))
+
+    def see_tracking(self, record: TrackingRecord) -> None:
+        """Gather which events the connector wrote."""
+        if record.by_connector:
+            self.connector_tracked = True
+            self._tracked.add(record.event)
+
+    def describe(self, collection: Collection, clock: ServerClock) -> Server:
+        """Return the server as all of this shows it."""
+        names = self._hosts + self._computers
+        name = min(names, key=lambda one: (-names[one], one)) if names else None
+        versions = self._versions | {one.version for one in collection.banners}
+        inferred = None if versions else self._version_by_tracking()
+        if inferred:
+            versions.add(inferred)
+        return Server(
+            name=name,
+            versions=tuple(sorted(versions, key=_build)),
+            version_inferred=bool(inferred),
+            time_zone=clock.describe(),
+            time_zone_source=clock.source,
+            character_sets=tuple(collection.character_sets),
+            code_pages=installed_code_pages(collection),
+        )
+
+    def _version_by_tracking(self) -> str | None:
+        """Return the version that the connector's tracking events speak of, None if none does.
+
+        5.0 and 5.5 write 1010 to 1018 for all that passes the service (Q173364): ``5.x``. 4.0
+        knows only the gateway transfers 1003 to 1007 (Q174078), so these alone mean 4.0
+        (inferred).
+        """
+        if self._tracked & set(range(1010, 1019)):
+            return "5.x"
+        return "4.0" if self._tracked & {1003, 1004} else None
+
+
+def service_times(events: EventLog, *, starts: bool) -> Iterator[datetime]:
     """Yield when the service came up, or went down: its own events and the service manager's."""
     own, state = (_STARTED, "running") if starts else (_STOPPED, "stopped")
-    for event in events:
-        text = (event.message or " ".join(event.strings)).lower()
-        managed = (
-            event.source.lower() == "service control manager"
-            and ("internet mail" in text or "msexchangeimc" in text)
-            and state in text
-        )
-        time = clock.utc(event.time)
-        if time is not None and (managed or (event.is_connector and event.event_id in own)):
+    for time, event in events.of(own):
+        if time is not None and event.is_connector:
+            yield time
+    for time, event in events.managed():
+        text = event_words(event).lower()
+        named = "internet mail" in text or "msexchangeimc" in text
+        if time is not None and named and state in text:
             yield time
 
 
-def describe_server(collection: Collection, clock: ServerClock) -> Server:
-    names: dict[str, int] = {}
-    versions: set[str] = {one.version for one in collection.banners}
-    for _, file in collection.spool_files:
-        received = file.own_received
-        if received is None:
-            continue
-        if received.host:
-            names[received.host] = names.get(received.host, 0) + 1
-        if received.version:
-            versions.add(received.version)
-    for event in collection.events:
-        if event.is_connector and event.computer:
-            names[event.computer] = names.get(event.computer, 0) + 1
-    name = min(names, key=lambda one: (-names[one], one)) if names else None
-    versions.update(_builds_told(collection.events))
-    inferred = None if versions else _version_by_tracking(collection)
-    if inferred:
-        versions.add(inferred)
-    return Server(
-        name=name,
-        versions=tuple(sorted(versions, key=_build)),
-        version_inferred=bool(inferred),
-        time_zone=clock.describe(),
-        time_zone_source=clock.source,
-        character_sets=tuple(collection.character_sets),
-        code_pages=installed_code_pages(collection),
-    )
-
-
-def _version_by_tracking(collection: Collection) -> str | None:
-    """Return the version that the connector's tracking events speak of, None if none does.
-
-    5.0 and 5.5 write 1010 to 1018 for all that passes the service (Q173364): ``5.x``. 4.0 knows
-    only the gateway transfers 1003 to 1007 (Q174078), so these alone mean 4.0 (inferred).
-    """
-    events = {record.event for record in collection.tracking if record.by_connector}
-    if events & set(range(1010, 1019)):
-        return "5.x"
-    return "4.0" if events & {1003, 1004} else None
+def event_words(event: Event) -> str:
+    """Return the text of an event, its strings where it has none."""
+    return event.message or " ".join(event.strings)
 
 
 _BUILD = re.compile(r"\b[45]\.[05]\.\d{3,4}(?:\.\d{1,3})?\b")
-
-
-def _builds_told(events: Iterable[Event]) -> Iterator[str]:
-    """Yield the builds that the service names when it starts (event 1000)."""
-    for event in events:
-        if event.is_connector and event.event_id in _STARTED:
-            yield from _BUILD.findall(f"{event.message or ''} {' '.join(event.strings)}")
 
 
 def _build(version: str) -> tuple[tuple[int, ...], str]:

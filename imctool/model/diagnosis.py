@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from imctool.model.evidence import Defect, InputKind
 from imctool.model.finding import Finding
-from imctool.model.message import Message
+from imctool.model.message import Fate, Message
 from imctool.model.settings import CharacterSets
 
 
@@ -57,6 +60,28 @@ class Server:
     code_pages: tuple[int, ...] | None = None
 
 
+class MessageList(Protocol):
+    """The messages of a diagnosis in time order; they may be made only as they are asked for."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Message]: ...
+
+    def __getitem__(self, place: int, /) -> Message: ...
+
+    def count_fates(self) -> Counter[Fate]:
+        """Return how many messages met each fate."""
+        ...
+
+    def only(self, numbers: Container[int]) -> MessageList:
+        """Return those of these numbers, in the same order."""
+        ...
+
+    def with_problem(self, named: Container[int]) -> Sequence[Message]:
+        """Return those whose fate is not settled, or whose number is ``named``."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What ``diagnose`` reports."""
@@ -64,7 +89,7 @@ class Diagnosis:
     inputs: tuple[Input, ...]
     files: FileCount
     server: Server
-    messages: tuple[Message, ...]
+    messages: MessageList
     findings: tuple[Finding, ...]
     missing: tuple[Missing, ...]
     defects: tuple[Defect, ...] = field(default=())

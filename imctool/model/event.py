@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from imctool.model.evidence import Location
 from imctool.model.spool_name import SpoolName
@@ -69,17 +70,17 @@ class Event:
     @property
     def is_connector(self) -> bool:
         """Whether the connector wrote it; its source is spelt in several ways (Q279320 ...)."""
-        return bool(_CONNECTOR.fullmatch(self.source.strip()))
+        return _kind_of_source(self.source)[0]
 
     @property
     def concerns_mail(self) -> bool:
         """Whether it may bear on the connector: Exchange, Dr. Watson, service control, ESE."""
-        return bool(_CONCERNED.match(self.source.strip())) or self.is_connector
+        return _kind_of_source(self.source)[2]
 
     @property
     def is_store(self) -> bool:
         """Whether the information store wrote it (MSExchangeIS, ... Private, ... Public)."""
-        return bool(_STORE.fullmatch(self.source.strip()))
+        return _kind_of_source(self.source)[1]
 
 
 _CONNECTOR = re.compile(r"(?:MS\s*Exchange\s*IM[CS]|MSEechangeIMC|MSExchnageIMC|IMC)", re.I)
@@ -88,6 +89,16 @@ _STORE = re.compile(r"MS\s*Exchange\s*IS(?:\s*(?:Private|Public)(?:\s*\w+)?)?", 
 _CONCERNED = re.compile(
     r"MS\s*Exch|Dr\s?Watson|Service Control Manager|ESE|EDB|Application Error", re.I
 )
+
+
+@lru_cache(maxsize=1024)
+def _kind_of_source(source: str) -> tuple[bool, bool, bool]:
+    """Return whether a source is the connector, the store, anything that may bear on mail."""
+    name = source.strip()
+    connector = _CONNECTOR.fullmatch(name) is not None
+    store = _STORE.fullmatch(name) is not None
+    return connector, store, connector or _CONCERNED.match(name) is not None
+
 
 _NAME = r"([0-9A-DF-HJ-NP-TV-Z]{8})"
 _NAME_IN_TEXT = re.compile(

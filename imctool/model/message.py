@@ -61,7 +61,8 @@ class Message:
     """One message and its fate; ``wanting`` names the evidence that an unknown fate hangs on.
 
     ``files`` pairs each spool file of the message with the folder kind it lies in. ``first``
-    and ``last`` are the first and last observed time (aware UTC).
+    and ``last`` are the first and last observed time (aware UTC). ``number`` tells it from the
+    others of its ledger.
     """
 
     direction: Direction
@@ -80,6 +81,7 @@ class Message:
     last: datetime | None = None
     assumed_zone: bool = False
     wanting: tuple[str, ...] = ()
+    number: int = -1
 
     @property
     def name(self) -> str:

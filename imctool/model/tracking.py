@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from imctool.model.evidence import Location
 from imctool.model.spool_name import SpoolName
 
-_IMS_MTS_ID = re.compile(
-    r"l=(?P<server>.+?)(?P<time>\d{10})(?P<name>[0-9A-DF-HJ-NP-TV-Z]{8})$", re.IGNORECASE
-)
+_DIGITS, _NAME = 10, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +27,17 @@ def parse_mts_id(text: str) -> MtsId | None:
 
     ``c=US;a= ;p=Microsoft;l=RAYDEN9711051951WKA6D6YM``: letter case varies between artefacts.
     """
-    found = _IMS_MTS_ID.search(text.strip())
-    if not found:
+    text = text.strip()
+    start = text.lower().find("l=") + 2
+    end = len(text) - _NAME - _DIGITS
+    time = text[end:-_NAME]
+    if start < 2 or end <= start or not (time.isascii() and time.isdigit()):
         return None
-    name = SpoolName.find(found["name"])
-    month, day, hour, minute = (int(found["time"][at : at + 2]) for at in (2, 4, 6, 8))
-    if name is None or not 1 <= month <= 12 or not 1 <= day <= 31 or hour > 23 or minute > 59:
+    month, day, hour, minute = int(time[2:4]), int(time[4:6]), int(time[6:8]), int(time[8:])
+    if not 1 <= month <= 12 or not 1 <= day <= 31 or hour > 23 or minute > 59:
         return None
-    return MtsId(found["server"], found["time"], name)
+    name = SpoolName.find(text[-_NAME:])
+    return None if name is None else MtsId(text[start:end], time, name)
 
 
 def normalised_mts_id(text: str) -> str:
@@ -75,7 +77,12 @@ class TrackingRecord:
         """
         if 1010 <= self.event <= 1018:
             return True
-        return bool(_CONNECTOR_DN.search(self.gateway) or _CONNECTOR_DN.search(self.partner))
+        return _names_connector(self.gateway) or _names_connector(self.partner)
 
 
 _CONNECTOR_DN = re.compile(r"cn=\s*Internet Mail (?:Connector|Service)|MSExchangeIMC", re.I)
+
+
+@lru_cache(maxsize=1024)
+def _names_connector(name: str) -> bool:
+    return _CONNECTOR_DN.search(name) is not None

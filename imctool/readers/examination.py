@@ -105,9 +105,7 @@ def _refused(found: FoundFile, stamp: Stamp | None, error: OSError) -> Examined:
     return Examined(found, stamp, defect=Defect(Location(found.name), why_unreadable(error)))
 
 
-def _examine_open(
-    found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail: bool
-) -> Examined:
+def _examine_open(found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail: bool) -> Examined:
     first = os.read(descriptor, _FIRST_READ)
     base = os.path.basename(found.path)
     form, note = form_of(first[:HEAD], base)

@@ -73,7 +73,7 @@ def open_binary(path: Path) -> BinaryIO:
     return os.fdopen(open_descriptor(path), "rb")
 
 
-def open_descriptor(path: Path) -> int:
+def open_descriptor(path: Path | str) -> int:
     """Return a descriptor of a file, as ``open_binary``; the caller closes it."""
     if _NO_ACCESS_TIME:
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
-from imctool.model.diagnosis import Diagnosis
+from imctool.model.diagnosis import Diagnosis, MessageList
 from imctool.model.evidence import Defect
 from imctool.model.finding import Confidence, Evidence, Finding, Severity
 from imctool.model.message import Fate, Message
@@ -63,7 +64,7 @@ def print_diagnosis(
     if messages:
         line()
         line("Messages" if every_message else "Messages with a problem", "bold")
-        for text in _limited([_message_line(one) for one in messages], most):
+        for text in _limited(messages, most, _message_line):
             line(text, indent=2)
     if diagnosis.missing:
         line()
@@ -73,7 +74,7 @@ def print_diagnosis(
     if diagnosis.defects:
         line()
         line("Could not be read as it should", "bold")
-        for text in _limited([_defect_line(one) for one in diagnosis.defects], most):
+        for text in _limited(diagnosis.defects, most, _defect_line):
             line(text, indent=2)
 
 
@@ -119,7 +120,7 @@ def _print_finding(
     if finding.fixed_in:
         line(f"Fixed in: {finding.fixed_in}", indent=3)
     line("Evidence", "bold", 3)
-    for text in _limited([_evidence_line(one) for one in finding.evidence], most):
+    for text in _limited(finding.evidence, most, _evidence_line):
         line(text, indent=5)
     line("Remedy", "bold", 3)
     for place, step in enumerate(finding.remedy, 1):
@@ -137,12 +138,12 @@ def _fate_words(fate: Fate) -> str:
     }.get(fate, str(fate))
 
 
-def _limited(lines: list[str], most: int | None) -> Iterator[str]:
-    if most is None or len(lines) <= most:
-        yield from lines
-        return
-    yield from lines[:most]
-    yield f"... and {len(lines) - most} more (-v or --format json shows all)"
+def _limited(
+    items: Sequence[Any] | MessageList, most: int | None, told: Callable[[Any], str]
+) -> Iterator[str]:
+    yield from map(told, islice(items, most))
+    if most is not None and len(items) > most:
+        yield f"... and {len(items) - most} more (-v or --format json shows all)"
 
 
 def _moment(time: datetime | None, *, assumed: bool) -> str:

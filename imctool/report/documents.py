@@ -6,16 +6,24 @@ JSON carries the text of the evidence as it is; its own escapes make it safe to 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from imctool.model.diagnosis import Diagnosis, FileCount, Input, Missing, Server
+from imctool.model.diagnosis import (
+    Diagnosis,
+    FileCount,
+    Input,
+    MessageList,
+    Missing,
+    Server,
+)
 from imctool.model.event import Event
 from imctool.model.evidence import Defect, InputKind, Location
 from imctool.model.finding import Evidence, Finding, RemedyStep
 from imctool.model.mail import SpoolFile
-from imctool.model.message import SETTLED, Fate, Message, Observation
+from imctool.model.message import Fate, Message, Observation
 
 Document = dict[str, Any]
 
@@ -48,35 +56,39 @@ def _assumed(document: Document, assumed: bool) -> Document:
 
 
 def diagnosis_document(diagnosis: Diagnosis, *, every_message: bool) -> Document:
-    """Return the document ``imctool/diagnosis/1``."""
-    articles: dict[int, set[str]] = defaultdict(set)
-    for finding in diagnosis.findings:
-        if finding.article is not None:
-            for message in finding.messages:
-                articles[id(message)].add(finding.article)
+    """Return the document ``imctool/diagnosis/1``; its messages are made as they are asked for."""
+    articles = articles_of(diagnosis)
     return {
         "schema": "imctool/diagnosis/1",
         "inputs": [input_document(one) for one in diagnosis.inputs],
         "server": server_document(diagnosis.server),
         "summary": summary_document(diagnosis),
         "findings": [finding_document(one) for one in diagnosis.findings],
-        "messages": [
-            message_document(one, sorted(articles[id(one)]))
+        "messages": (
+            message_document(one, articles.get(one.number, []))
             for one in shown_messages(diagnosis, every_message=every_message)
-        ],
+        ),
         "missing": [missing_document(one) for one in diagnosis.missing],
         "defects": [defect_document(one) for one in diagnosis.defects],
     }
 
 
-def shown_messages(diagnosis: Diagnosis, *, every_message: bool) -> list[Message]:
+def articles_of(diagnosis: Diagnosis) -> dict[int, list[str]]:
+    """Return the articles that explain each message, in order, by the message's number."""
+    articles: dict[int, set[str]] = defaultdict(set)
+    for finding in diagnosis.findings:
+        if finding.article is not None:
+            for message in finding.messages:
+                articles[message.number].add(finding.article)
+    return {number: sorted(found) for number, found in articles.items()}
+
+
+def shown_messages(diagnosis: Diagnosis, *, every_message: bool) -> Sequence[Message] | MessageList:
     """Return the messages to list: those with a problem, or every one."""
-    named = {id(message) for finding in diagnosis.findings for message in finding.messages}
-    return [
-        message
-        for message in diagnosis.messages
-        if every_message or message.fate not in SETTLED or id(message) in named
-    ]
+    if every_message:
+        return diagnosis.messages
+    named = {message.number for finding in diagnosis.findings for message in finding.messages}
+    return diagnosis.messages.with_problem(named)
 
 
 def input_document(one: Input) -> Document:
@@ -130,8 +142,7 @@ def file_count_document(files: FileCount) -> Document:
 
 def count_fates(diagnosis: Diagnosis) -> list[tuple[Fate, int]]:
     """Return how many messages met each fate, in the order in which fates are defined."""
-    counted = Counter(message.fate for message in diagnosis.messages)
-    return sorted(counted.items(), key=lambda pair: _NUMBER[pair[0]])
+    return sorted(diagnosis.messages.count_fates().items(), key=lambda pair: _NUMBER[pair[0]])
 
 
 def finding_document(finding: Finding) -> Document:

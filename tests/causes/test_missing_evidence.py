@@ -12,7 +12,8 @@ from imctool.model.diagnosis import Diagnosis
 from imctool.model.evidence import InputKind
 from imctool.model.finding import Confidence
 from imctool.model.message import Fate
-from imctool.readers.discovery import discover
+from imctool.readers.discovery import Discovery
+from imctool.readers.examination import discover
 
 ARTEFACTS = {
     "event logs": [],
@@ -34,7 +35,7 @@ def remove(evidence: Path, artefact: str) -> None:
         elif target.exists():
             target.unlink()
     if artefact == "event logs":
-        for file in discover([evidence]).files:
+        for file in discover([evidence], Discovery()):
             if file.kind is InputKind.EVENT_LOG:
                 file.path.unlink()
 

@@ -112,7 +112,8 @@ def test_max_recipients_on_submit_is_sharper_only_if_the_message_exceeds_it(
     key, name = "MSExchangeIS\\ParametersSystem", "Max Recipients on Submit"
     collection.registry.append(value(key, name, 5000))
     assert len(names(findings_of(collection)["Q230250"])) == 2
-    collection.spool_files = [
+    changed = Collection().spool_files
+    changed.extend(
         (
             kind,
             replace(file, envelope=replace(file.envelope, recipient_count=6000))
@@ -120,7 +121,8 @@ def test_max_recipients_on_submit_is_sharper_only_if_the_message_exceeds_it(
             else file,
         )
         for kind, file in collection.spool_files
-    ]
+    )
+    collection.spool_files = changed
     found = findings_of(collection)
     assert names(found["Q246051"]) == {FAILED}
     assert FAILED not in names(found["Q230250"])
@@ -128,9 +130,11 @@ def test_max_recipients_on_submit_is_sharper_only_if_the_message_exceeds_it(
 
 def test_the_data_words_alone_prove_no_recipient_limit(collection: Collection) -> None:
     words = bytes.fromhex("7f03010005400080")
-    collection.events = [
+    changed = Collection().events
+    changed.extend(
         replace(one, data=words) if one.event_id == 4117 else one for one in collection.events
-    ]
+    )
+    collection.events = changed
     assert set(findings_of(collection)) == {"Q230250"}
 
 

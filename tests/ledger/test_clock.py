@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from spool_builder import imcr_envelope
 
-from imctool.ledger.clock import ServerClock, derive_clock, format_offset
+from imctool.ledger.clock import ServerClock, derive_clock, own_stamps, format_offset
 from imctool.model.evidence import Location
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
@@ -36,7 +36,7 @@ def bias(minutes: int) -> RegistryValue:
 
 
 def test_own_received_lines_carry_daylight_saving_of_their_day() -> None:
-    clock = derive_clock(None, [bias(480)], [WINTER, SUMMER])
+    clock = derive_clock(None, [bias(480)], own_stamps([WINTER, SUMMER]))
     assert clock.utc(datetime(1997, 11, 20, 12)) == datetime(1997, 11, 20, 17, tzinfo=UTC)
     assert clock.utc(datetime(1997, 6, 20, 12)) == datetime(1997, 6, 20, 16, tzinfo=UTC)
     assert clock.known
@@ -44,7 +44,7 @@ def test_own_received_lines_carry_daylight_saving_of_their_day() -> None:
 
 
 def test_a_zone_given_wins() -> None:
-    clock = derive_clock(ZoneInfo("America/New_York"), [], [WINTER])
+    clock = derive_clock(ZoneInfo("America/New_York"), [], own_stamps([WINTER]))
     assert clock.utc(datetime(1999, 7, 1, 12)) == datetime(1999, 7, 1, 16, tzinfo=UTC)
     assert clock.source == "given by --timezone"
 
@@ -58,7 +58,7 @@ def test_envelope_time_beside_mts_id_gives_the_offset() -> None:
     wall = datetime(1997, 11, 5, 14, 51, 27)
     envelope = imcr_envelope(time=wall, mts_id=f"c=US;a= ;p=M;l=RAYDEN9711051951{NAME}")
     file = spool_file_from_buffer(envelope + b"From: a@b\r\n\r\n", Location(f"In/{NAME}"))
-    clock = derive_clock(None, [], [file])
+    clock = derive_clock(None, [], own_stamps([file]), lambda: [file])
     assert clock.utc(wall) == datetime(1997, 11, 5, 19, 51, 27, tzinfo=UTC)
 
 
@@ -66,8 +66,8 @@ def test_pairs_count_only_where_most_agree() -> None:
     start = datetime(2000, 1, 1, 12, tzinfo=UTC)
     east = [(start.replace(tzinfo=None) + timedelta(hours=2, seconds=n), start) for n in range(3)]
     odd = (datetime(2000, 1, 1, 5), start)
-    assert derive_clock(None, [], [], [*east, odd]).describe() == "+0200"
-    assert not derive_clock(None, [], [], [east[0], odd]).known
+    assert derive_clock(None, [], [], pairs=lambda: [*east, odd]).describe() == "+0200"
+    assert not derive_clock(None, [], [], pairs=lambda: [east[0], odd]).known
 
 
 def test_without_evidence_the_zone_is_assumed_and_said() -> None:

@@ -1,0 +1,81 @@
+"""The messages of a ledger: each made of its records when it is asked for, and not kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import overload
+
+from imctool.ledger.clock import ServerClock
+from imctool.ledger.entry import Entry, Opener
+from imctool.ledger.observations import observe
+from imctool.model.message import SETTLED, Fate, Message
+
+
+class Messages(Sequence[Message]):
+    """The messages in time order. ``entries`` are the same in short, in the same order."""
+
+    def __init__(self, entries: Sequence[Entry], opener: Opener, clock: ServerClock) -> None:
+        self.entries = entries
+        self._opener = opener
+        self._clock = clock
+
+    @classmethod
+    def in_order(cls, entries: Iterable[Entry], opener: Opener, clock: ServerClock) -> Messages:
+        """Return them by first time, direction, name, and the place of the first observation."""
+        listed = sorted(entries, key=_outer_order)
+        ordered: list[Entry] = []
+        unsorted = cls(listed, opener, clock)
+        for _, alike in groupby(listed, key=_outer_order):
+            group = list(alike)
+            if len(group) > 1:
+                group.sort(key=lambda entry: _inner_order(unsorted.message(entry)))
+            ordered.extend(group)
+        return cls(ordered, opener, clock)
+
+    def message(self, entry: Entry) -> Message:
+        """Return the message of an entry."""
+        draft = self._opener.draft(entry)
+        return observe(draft, entry.fate, entry.wanting, self._clock)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(self.message, self.entries)
+
+    @overload
+    def __getitem__(self, place: int) -> Message: ...
+    @overload
+    def __getitem__(self, place: slice) -> Messages: ...
+    def __getitem__(self, place: int | slice) -> Message | Messages:
+        if isinstance(place, slice):
+            return self._some(self.entries[place])
+        return self.message(self.entries[place])
+
+    def _some(self, entries: Sequence[Entry]) -> Messages:
+        return Messages(entries, self._opener, self._clock)
+
+    def only(self, numbers: Container[int]) -> Messages:
+        """Return those of these numbers, in the same order."""
+        return self._some([entry for entry in self.entries if entry.number in numbers])
+
+    def with_problem(self, named: Container[int]) -> Messages:
+        """Return those whose fate is not settled, or whose number is ``named``."""
+        return self._some(
+            [one for one in self.entries if one.fate not in SETTLED or one.number in named]
+        )
+
+    def count_fates(self) -> Counter[Fate]:
+        """Return how many messages met each fate."""
+        return Counter(entry.fate for entry in self.entries)
+
+
+def _outer_order(entry: Entry) -> tuple[bool, float, str]:
+    return entry.first is None, entry.first or 0.0, str(entry.direction)
+
+
+def _inner_order(message: Message) -> tuple[str, str]:
+    place = str(message.observations[0].location) if message.observations else ""
+    return message.name, place
