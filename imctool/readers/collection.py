@@ -378,9 +378,7 @@ class _Reading:
         )
         return days
 
-    def _read_log(
-        self, file: EvidenceFile, seen: Examined, date_order: DateOrder | None
-    ) -> None:
+    def _read_log(self, file: EvidenceFile, seen: Examined, date_order: DateOrder | None) -> None:
         if file.form in _NOT_READ:
             self._met.skipped += 1
             self._keep_input(file, seen, 0, _Span(), None)

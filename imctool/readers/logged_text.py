@@ -11,10 +11,23 @@ has lost a line end.
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate
 
 ENTRY_LIMIT = 1024
 """The log of 4.0 cuts an entry here; whether a NUL or the timestamp counts is unknown (Q159290)."""
+
+
+@lru_cache(maxsize=64)
+def cut_lengths(stamp: int, mark: int) -> frozenset[int]:
+    """Return how long a piece may be that the log of 4.0 cut, after that timestamp and mark."""
+    return frozenset(
+        limit - left_out
+        for limit in (ENTRY_LIMIT - 1, ENTRY_LIMIT)
+        for left_out in (0, mark, stamp + mark)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class LoggedText:
         self._pieces = 0
         self._piece = -1
         self._before = (-1, -1)
-        self._limits: set[int] = set()
+        self._limits: frozenset[int] = frozenset()
         self._inner_ends = False
         self._repeated = 0
         self._dot = False
@@ -82,23 +95,51 @@ class LoggedText:
         """Whether a piece has begun and not ended."""
         return self._piece >= 0
 
+    @property
+    def lengths_of_cuts(self) -> frozenset[int]:
+        """How long the open piece may be that the log of 4.0 cut."""
+        return self._limits
+
+    @property
+    def done(self) -> int:
+        """How many bytes of the open piece there are so far."""
+        return self._size - self._piece
+
     def begin(self, payload: bytes, *, stamp: int, mark: int) -> None:
-        """Begin a piece with its first line, after a timestamp and a mark of so many bytes."""
+        """Begin a piece with its first lines, after a timestamp and a mark of so many bytes."""
         self._piece = self._size
-        if self._before != (stamp, mark):
-            self._before = (stamp, mark)
-            self._limits = {
-                limit - left_out
-                for limit in (ENTRY_LIMIT - 1, ENTRY_LIMIT)
-                for left_out in (0, mark, stamp + mark)
-            }
+        self._set_limits(stamp, mark)
         self._add(payload)
 
-    def more(self, line: bytes) -> None:
-        """Add a further line of the open piece; it shows that the line before had its end."""
+    def _set_limits(self, stamp: int, mark: int) -> None:
+        if self._before != (stamp, mark):
+            self._before = (stamp, mark)
+            self._limits = cut_lengths(stamp, mark)
+
+    def more(self, lines: bytes) -> None:
+        """Add further lines of the open piece; they show that the line before had its end."""
         self._dot |= self._dot_line
         self._inner_ends |= self._size > self._piece and self._tail.endswith(b"\n")
-        self._add(line)
+        self._add(lines)
+
+    def add_pieces(self, pieces: Sequence[bytes], *, stamp: int, mark: int) -> int:
+        """Add whole pieces, given without the logger's line end; return the longest's length."""
+        joined = b"".join(pieces)
+        if not self._size or _DOT_LINE in joined or _DOT_LINE in self._tail + joined[:8]:
+            for piece in pieces:
+                self.begin(piece + b"\r\n", stamp=stamp, mark=mark)
+                self.end()
+            return max(map(len, pieces))
+        self._set_limits(stamp, mark)
+        start = self._size
+        self._append(joined)
+        self._inner_ends |= b"\n" in joined
+        lengths = [len(piece) for piece in pieces]
+        self.at_limit |= not self._limits.isdisjoint(lengths)
+        ends = accumulate(lengths[1:], initial=start + lengths[0])
+        self._joints.extend([end for end in ends if end <= self._keep])
+        self._pieces += len(pieces)
+        return max(lengths)
 
     def cuts_in(self, line: bytes) -> list[int]:
         """Return where in the next line of the open piece an entry cut at the limit would end."""
@@ -190,13 +231,30 @@ class LoggedText:
             pieces.append(self._buffer[starts[-1] :])
         return b"".join(piece + b"\r\n" for piece in pieces)
 
-    def _add(self, line: bytes) -> None:
-        self._dot_line = line == b".\r\n" and (not self._size or self._tail.endswith(b"\r\n"))
-        self._size += len(line)
-        self._tail = line[-8:] if len(line) >= 8 else (self._tail + line)[-8:]
+    def _add(self, lines: bytes) -> None:
+        after_break = self._tail.endswith(b"\r\n") or not self._size
+        last = lines.rfind(b"\n", 0, -1) + 1
+        if last:
+            self._inner_ends = True
+            self._dot = (
+                self._dot
+                or lines.find(_DOT_LINE, 0, last) >= 0
+                or (after_break and lines.startswith(b".\r\n"))
+                or (lines.startswith(b"\n.\r\n", 0, last) and self._tail.endswith(b"\r"))
+            )
+            after_break = (self._tail[-1:] + lines[max(last - 2, 0) : last]).endswith(b"\r\n")
+        self._dot_line = after_break and lines.endswith(b".\r\n") and len(lines) - last == 3
+        self._append(lines)
+
+    def _append(self, lines: bytes) -> None:
+        self._size += len(lines)
+        self._tail = lines[-8:] if len(lines) >= 8 else (self._tail + lines)[-8:]
         room = self._keep - len(self._buffer)
         if room > 0:
-            self._buffer += line if len(line) <= room else line[:room]
+            self._buffer += lines if len(lines) <= room else lines[:room]
+
+
+_DOT_LINE = b"\r\n.\r\n"
 
 
 def _without_end(tail: bytes) -> tuple[bytes, int]:
@@ -212,7 +270,7 @@ def _final_dot(text: bytes) -> int:
     """Return where the line of the final dot begins, or -1."""
     if text.startswith(b".\r\n"):
         return 0
-    position = text.find(b"\r\n.\r\n")
+    position = text.find(_DOT_LINE)
     return position + 2 if position >= 0 else -1
 
 

@@ -8,8 +8,9 @@ were taken off (Q245787) has entries that begin with an arrow or speak of a conn
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from imctool.readers.local_time import (
@@ -23,6 +24,9 @@ from imctool.readers.local_time import (
 
 STAMP = re.compile(rf"({DATE})[ \t]+({TIME})[ \t]?:[ \t]?".encode("ascii"))
 """The timestamp of an entry, at the start of its line."""
+
+STAMP_ON_LINE = STAMP.pattern.replace(rb"\s", rb"[ \t\r\f\v]")
+"""The same where lines follow one another: it does not go on in the next line."""
 
 BARE_ENTRY = re.compile(
     rb"(?:<<<|>>>)(?=[ \r\n]|$)|A connection (?:was accepted from |to \S+ was established)"
@@ -46,19 +50,40 @@ _FORM = b"0123456789AaPp"
 class Clock:
     """Reads the timestamps of one log; remembers the last, for most entries repeat it."""
 
-    __slots__ = ("_last", "_order", "_read")
+    __slots__ = ("_date", "_day", "_last", "_order", "_read")
 
     def __init__(self, order: DateOrder) -> None:
         self._order = order
         self._last: tuple[bytes, bytes] = (b"", b"")
         self._read: datetime | None = None
+        self._date = b""
+        self._day: datetime | None = None
 
     def read(self, date: bytes, time: bytes) -> datetime | None:
         """Return the naive wall-clock time, or None for an impossible one."""
         if self._last != (date, time):
             self._last = (date, time)
-            self._read = parse_local_time(date.decode("ascii"), time.decode("ascii"), self._order)
+            self._read = self._parse(date, time)
         return self._read
+
+    def _parse(self, date: bytes, time: bytes) -> datetime | None:
+        if date != self._date:
+            self._date = date
+            self._day = parse_local_time(date.decode("ascii"), "0:00", self._order)
+        found = _USUAL_TIME.fullmatch(time)
+        if self._day is None or found is None:
+            return parse_local_time(date.decode("ascii"), time.decode("ascii"), self._order)
+        hour, minute, second = int(found[1]), int(found[2]), int(found[3])
+        if found[4] is not None:
+            if not 1 <= hour <= 12:
+                return None
+            hour = hour % 12 + (12 if found[4] == b"P" else 0)
+        if hour > 23 or minute > 59 or second > 59:
+            return None
+        return self._day.replace(hour=hour, minute=minute, second=second)
+
+
+_USUAL_TIME = re.compile(rb"(\d{1,2}):(\d\d):(\d\d)(?: ([AP])M)?")
 
 
 def stamp_form(date: bytes, time: bytes) -> bytes:
@@ -66,30 +91,59 @@ def stamp_form(date: bytes, time: bytes) -> bytes:
     return (date + b" " + time).translate(None, _FORM)
 
 
-def log_date_order(lines: Iterable[bytes]) -> DateOrder:
+def log_date_order(windows: Iterable[bytes]) -> DateOrder:
     """Return the order of day, month and year in the timestamps of a whole log.
 
-    Only timestamps of the first one's form count, and dates impossible in the order that
-    fits most of them are left out: one bad or quoted line does not decide. An undecidable
-    log has the default order.
+    ``windows`` are its lines as ``byte_windows`` gives them. Only timestamps of the first one's
+    form count, and dates impossible in the order that fits most of them are left out: one bad or
+    quoted line does not decide. An undecidable log has the default order.
     """
     dates: list[str] = []
     form = None
     last = b""
-    for line in lines:
-        if last and line.startswith(last):
-            continue
-        found = STAMP.match(line.lstrip()) if line[:1].isspace() else STAMP.match(line)
-        if found is None or found[1] == last:
+    for line, date, time in _stamped_lines(windows, dates):
+        if date == last or (last and line.startswith(last)):
             continue
         if form is None:
-            form = stamp_form(found[1], found[2])
-        if form == stamp_form(found[1], found[2]):
-            last = found[1]
-            dates.append(last.decode("ascii"))
+            form = stamp_form(date, time)
+        if form == stamp_form(date, time):
+            last = date
+            dates.append(date.decode("ascii"))
             if len(dates) == MOST_DATES:
                 break
     return _fitting_order(dates)
+
+
+def _stamped_lines(
+    windows: Iterable[bytes], dates: list[str]
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Yield the start, date and time of lines with a timestamp, but for most that begin with the
+    last of ``dates``, which the caller extends meanwhile.
+    """
+    for window in windows:
+        found = _FIRST_STAMP.match(window)
+        position = 0
+        while True:
+            if found is not None:
+                yield found[0].removeprefix(b"\n"), found[1], found[2]
+                position = found.end()
+            last = dates[-1] if dates and len(dates) < _GUARDED else ""
+            found = _next_stamp(last).search(window, position)
+            if found is None:
+                break
+
+
+_INDENTED = rb"[ \t\r\f\v]*" + STAMP_ON_LINE
+_FIRST_STAMP = re.compile(_INDENTED)
+_GUARDED = 1_000
+"""So many changes of date are each worth an expression that passes over the lines between."""
+
+
+@lru_cache(maxsize=16)
+def _next_stamp(last: str) -> re.Pattern[bytes]:
+    """Return what finds the next line with a timestamp that does not begin with that date."""
+    guard = b"(?!" + re.escape(last.encode("ascii")) + b")" if last else b""
+    return re.compile(rb"\n" + guard + _INDENTED)
 
 
 def _fitting_order(dates: list[str]) -> DateOrder:

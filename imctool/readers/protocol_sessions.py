@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
 from enum import Enum, auto
 
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
 from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
+from imctool.readers.protocol_exchanges import RESCHEDULING, Exchange
 from imctool.readers.protocol_log_lines import Entry
 from imctool.readers.smtp_dialogue import (
     Dialogue,
@@ -35,7 +38,7 @@ CONNECTION = re.compile(
 
 _PACKET = b"IO: |"
 _SUBJECT = b"Message subject:"
-_RESCHEDULING = b"Rescheduling delivery for later"
+_MARKED = len(b"<<< " + _PACKET)
 
 
 class Continues(Enum):
@@ -49,16 +52,18 @@ class Continues(Enum):
 class Sessions:
     """Takes the entries and lines of one log; leaves transactions with their texts in ``found``.
 
-    ``keep`` is how many bytes of a text are kept. ``commands_seen`` and ``texts_seen`` tell the
+    ``keep`` is how many bytes of a text are kept, ``most_addresses`` how many recipients of a
+    transaction by name (None: all). ``commands_seen`` and ``texts_seen`` tell the
     detail of the log.
     """
 
-    def __init__(self, name: str, keep: int) -> None:
+    def __init__(self, name: str, keep: int, most_addresses: int | None) -> None:
         self.found: list[tuple[LogRecord, bytes | None]] = []
         self.commands_seen = False
         self.texts_seen = False
         self._name = name
         self._keep = keep
+        self._most_addresses = most_addresses
         self._dialogue: Dialogue | None = None
         self._text: LoggedText | None = None
         self._arrows = False
@@ -177,6 +182,75 @@ class Sessions:
             self._flush_held()
         self._continues = Continues.NOTHING
 
+    # Many entries in one go
+
+    @property
+    def exchange_direction(self) -> Direction | None:
+        """In which direction a command and its reply may come next, None in any doubt."""
+        dialogue = self._dialogue
+        if (
+            dialogue is None
+            or self._text is not None
+            or self._held is not None
+            or self._open_reply is not None
+            or self._echo
+            or dialogue.expects_text
+        ):
+            return None
+        return dialogue.direction
+
+    @property
+    def in_packet_of_lines(self) -> bool:
+        """Whether an empty line now ends a packet outside a text; else it says nothing there."""
+        return self._continues is Continues.PACKET
+
+    @property
+    def expects_reply_or_text(self) -> bool:
+        """Whether no command may come now: a 354 was given."""
+        return self._dialogue is not None and self._dialogue.expects_text
+
+    def take_exchange(
+        self, exchange: Exchange, number: int, time: datetime | None, answered: datetime | None
+    ) -> None:
+        """Take a command and its reply at once, the first entry standing on line ``number``.
+
+        The same as to take their entries one by one where ``exchange_direction`` allows them.
+        """
+        dialogue = self._dialogue
+        assert dialogue is not None
+        self._arrows = self.commands_seen = True
+        self.texts_seen |= exchange.packet
+        self._ends_shown |= exchange.blank
+        self._continues = Continues.NOTHING
+        dialogue.command(exchange.command, number, time)
+        dialogue.reply(exchange.code, exchange.text, number + exchange.lines, answered)
+        self._collect()
+
+    @property
+    def takes_packets(self) -> bool:
+        """Whether ``take_packets`` may go on with the message text."""
+        return self._text is not None and self.in_packet and self._held is None
+
+    def take_packets(self, lines: bytes, packets: Sequence[bytes], last: bytes, stamp: int) -> None:
+        """Take lines of the open packet, whole packets, and the lines so far of the ``last`` one.
+
+        ``stamp`` is the length of their timestamps. ``packets`` come without the logger's line
+        end; without ``last`` there are none.
+        """
+        text = self._text
+        assert text is not None
+        if lines:
+            text.more(lines)
+        if not last:
+            return
+        longest = text.end()
+        if packets:
+            longest = max(longest, text.add_pieces(packets, stamp=stamp, mark=_MARKED))
+        self._longest = max(self._longest, longest)
+        text.begin(last, stamp=stamp, mark=_MARKED)
+        self._arrows = self.commands_seen = self.texts_seen = True
+        self._continues = Continues.NOTHING
+
     # What the service received
 
     def _packet(self, payload: bytes, entry: Entry, mark: int) -> None:
@@ -273,7 +347,7 @@ class Sessions:
 
     def _reply(self, parsed: tuple[int, bool, str], line: bytes, entry: Entry) -> None:
         """Take one line of a reply; a reply of several lines counts as one."""
-        if _RESCHEDULING in line:
+        if RESCHEDULING in line:
             self._reschedule(line, entry)
             return
         code, more, text = parsed
@@ -306,7 +380,7 @@ class Sessions:
 
     def _unmarked(self, text: bytes, entry: Entry) -> None:
         line = text.rstrip(b"\r\n")
-        if _RESCHEDULING in line:
+        if RESCHEDULING in line:
             self._reschedule(line, entry)
             return
         if self._arrows:
@@ -327,7 +401,7 @@ class Sessions:
 
     def _reschedule(self, line: bytes, entry: Entry) -> None:
         """Take the line of mail put back for later: ``<error> Message subject: <subject>. ...``"""
-        end = line.index(_RESCHEDULING)
+        end = line.index(RESCHEDULING)
         start = line.rfind(_SUBJECT, 0, end)
         subject = _quoted_subject(line[start + len(_SUBJECT) : end]) if start >= 0 else ""
         parsed = parse_reply(line[: start if start >= 0 else end].strip())
@@ -353,15 +427,18 @@ class Sessions:
         inbound = found["client"] is not None
         peer = (found["client"] if inbound else found["server"]).decode("latin-1").strip()
         direction = Direction.INBOUND if inbound else Direction.OUTBOUND
-        self._dialogue = Dialogue(self._name, direction, peer.removesuffix("."))
+        self._dialogue = self._new_dialogue(direction, peer.removesuffix("."))
         self._arrows = False
         return True
 
     def _session(self, direction: Direction) -> Dialogue:
         """Return the session; where the log begins in the middle of one, of that direction."""
         if self._dialogue is None:
-            self._dialogue = Dialogue(self._name, direction, "")
+            self._dialogue = self._new_dialogue(direction, "")
         return self._dialogue
+
+    def _new_dialogue(self, direction: Direction, peer: str) -> Dialogue:
+        return Dialogue(self._name, direction, peer, self._most_addresses)
 
     def _end_session(self) -> None:
         self._flush_held()

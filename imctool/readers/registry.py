@@ -139,13 +139,21 @@ def _data(written: str, unicode: bool | None) -> Data | None:
     if found is None or not _BYTES.fullmatch(digits := "".join(found[2].split())):
         return None
     data = bytes(int(pair, 16) for pair in digits.split(",") if pair)
-    kind = int(found[1], 16) if found[1] else None
+    return typed_data(int(found[1], 16) if found[1] else None, data, unicode=unicode)
+
+
+def typed_data(kind: int | None, data: bytes, *, unicode: bool | None) -> Data:
+    """Return the raw data of a value as the type that its kind, a REG_ number of winnt.h, has.
+
+    Texts are UTF-16 or, with ``unicode`` false, ANSI; where that is not known they stay bytes.
+    What stands behind the NULs at a text's end is kept.
+    """
     if kind == _REG_DWORD and len(data) == 4:
         return int.from_bytes(data, "little")
     if unicode is None or kind not in (_REG_SZ, _REG_EXPAND_SZ, _REG_MULTI_SZ):
         return data
     texts = _texts(data, unicode=unicode)
-    return tuple(texts) if kind == _REG_MULTI_SZ else "\0".join(texts)
+    return tuple(filter(None, texts)) if kind == _REG_MULTI_SZ else "\0".join(texts)
 
 
 def _texts(data: bytes, *, unicode: bool) -> list[str]:

@@ -36,6 +36,9 @@ _COMMAND = re.compile(
     re.IGNORECASE,
 )
 _KINDS = dict(Command.__members__)
+_MAIL, _RCPT, _DATA, _TEXT, _RESET, _QUIT, _OTHER = Command
+_BARE_COMMANDS = {b"DATA": _DATA, b"RSET": _RESET, b"QUIT": _QUIT}
+_ADDRESSED = re.compile(rb'(?:RCPT TO|(MAIL FROM)):<([^">@\s][^">]*)>')
 _VERB = re.compile(
     rb"\s*(?:HELO|EHLO|(?:MAIL|SEND|SOML|SAML)\s+FROM|RCPT\s+TO|DATA|RSET|QUIT|NOOP|VRFY|EXPN|HELP"
     rb"|TURN|ETRN|AUTH|STARTTLS|XEXCH50)\b",
@@ -45,6 +48,7 @@ _BRACKETED = re.compile(rb'\s*<((?:"(?:[^"\\]|\\.)*"|[^">])*)>')
 _BARE = re.compile(rb"\s*<?\s*([^\s>]*)")
 _ROUTE = re.compile(r"@[^:\s\"]*:")
 _REPLY = re.compile(rb"\s*(\d{3})(?:([ -])(.*))?$", re.DOTALL)
+_CLOSING = frozenset({221, 421, 521})
 _BANNER = re.compile(r"Internet Mail (?:Service|Connector)\b[^\d\n]{0,20}(\d+(?:\.\d+){2,3})")
 _OVER_LIMIT = re.compile(r"recipient[^\n]{0,40}limit|limit[^\n]{0,40}recipient|too many rec", re.I)
 
@@ -56,6 +60,8 @@ def is_command(line: bytes) -> bool:
 
 def parse_reply(line: bytes) -> tuple[int, bool, str] | None:
     """Return code, whether further lines follow, and text of a reply line, or None."""
+    if line[3:4] == b" " and line[:3].isdigit():
+        return int(line[:3]), False, line[4:].decode("latin-1").strip()
     found = _REPLY.match(line)
     if found is None:
         return None
@@ -66,6 +72,23 @@ def own_version(greeting: str) -> str | None:
     """Return the build that a 220 greeting of the connector names (Q182821, Q194131), or None."""
     found = _BANNER.search(greeting)
     return found[1] if found else None
+
+
+def parse_command(line: bytes) -> tuple[Command, str]:
+    """Return what a command line is, and the address of a MAIL or RCPT, else ""."""
+    bare = _BARE_COMMANDS.get(line)
+    if bare is not None:
+        return bare, ""
+    usual = _ADDRESSED.match(line)
+    if usual is not None:
+        address = usual[2].decode("latin-1")
+        if not address.isspace() and address.isprintable():
+            return (_RCPT if usual[1] is None else _MAIL), address.strip()
+    found = _COMMAND.match(line)
+    if found is None:
+        return _OTHER, ""
+    kind = _KINDS[found.lastgroup or "OTHER"]
+    return kind, parse_path(line[found.end() :]) if kind <= _RCPT else ""
 
 
 def parse_path(argument: bytes) -> str:
@@ -100,6 +123,7 @@ class OpenTransaction:
     truncated: bool = False
     subject: str | None = None
     awaiting: int = 0
+    most_addresses: int | None = KEPT_ADDRESSES
 
     def settle(self, outcome: Outcome, reply: Reply | None) -> None:
         """Set how it ended, unless that is known."""
@@ -145,7 +169,7 @@ class OpenTransaction:
     def accept(self, address: str) -> None:
         """Count a recipient that was taken."""
         self.accepted_count += 1
-        if self.accepted_count <= KEPT_ADDRESSES:
+        if self.most_addresses is None or self.accepted_count <= self.most_addresses:
             self.accepted.append(address)
 
     def refuse(self, address: str, reply: Reply) -> None:
@@ -154,7 +178,7 @@ class OpenTransaction:
         self.deferred_count += reply.code < 500
         self.over_limit_count += reply.code == 452 and bool(_OVER_LIMIT.search(reply.text))
         self.last_refusal = reply
-        if self.refused_count <= KEPT_ADDRESSES:
+        if self.most_addresses is None or self.refused_count <= self.most_addresses:
             self.refused.append((address, reply))
 
     def answer_data(self, reply: Reply) -> None:
@@ -179,10 +203,17 @@ class Dialogue:
     Replies answer commands in order, as with pipelining (RFC 2920). A reply that says what it
     answers (354, 221, the wording of the Internet Mail Service) passes over commands whose reply
     is missing. A transaction is finished when the next one begins or the session ends, so that a
-    line about its rescheduling still reaches it.
+    line about its rescheduling still reaches it. ``most_addresses`` is how many recipients of a
+    transaction are kept by name, None for all.
     """
 
-    def __init__(self, name: str, direction: Direction, peer: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        direction: Direction,
+        peer: str,
+        most_addresses: int | None = KEPT_ADDRESSES,
+    ) -> None:
         self.direction = direction
         self.peer = peer
         self.finished: list[OpenTransaction] = []
@@ -190,6 +221,7 @@ class Dialogue:
         self.closed = False
         self.binary = False
         self._name = name
+        self._most_addresses = most_addresses
         self._transactions: deque[OpenTransaction] = deque()
         self._current: OpenTransaction | None = None
         self._pending: deque[tuple[Command, OpenTransaction | None, str]] = deque()
@@ -200,7 +232,7 @@ class Dialogue:
     @property
     def expects_text(self) -> bool:
         """Whether a 354 was given and the reply after the text was not."""
-        return bool(self._pending) and self._pending[0][0] is Command.TEXT
+        return bool(self._pending) and self._pending[0][0] is _TEXT
 
     @property
     def text_transaction(self) -> OpenTransaction | None:
@@ -209,27 +241,24 @@ class Dialogue:
 
     def command(self, line: bytes, number: int, time: datetime | None) -> None:
         """Take one command line of the client."""
-        found = _COMMAND.match(line)
-        kind = _KINDS[found.lastgroup or "OTHER"] if found is not None else Command.OTHER
+        kind, address = parse_command(line)
         self.active = True
-        address = ""
-        if kind is Command.OTHER:
-            if self.binary or (self.direction is Direction.OUTBOUND and self.expects_text):
-                return
-        elif kind <= Command.RCPT and found is not None:
-            address = parse_path(line[found.end() :])
-        if kind is Command.MAIL:
+        if kind is _OTHER and (
+            self.binary or (self.direction is Direction.OUTBOUND and self.expects_text)
+        ):
+            return
+        if kind is _MAIL:
             self._begin(number, time, address)
-        elif kind is Command.RESET:
+        elif kind is _RESET:
             self._current = None
-        elif kind is Command.QUIT:
+        elif kind is _QUIT:
             self.closed = True
-        elif kind <= Command.DATA and self._current is None:
+        elif self._current is None and (kind is _RCPT or kind is _DATA):
             if self._seen_mail:
-                kind = Command.OTHER
+                kind = _OTHER
             else:
                 self._begin(number, time, None)
-        owner = self._current if kind <= Command.DATA else None
+        owner = self._current if kind <= _DATA else None
         self._pending.append((kind, owner, address))
         self._waiting[kind] += 1
         if owner is not None:
@@ -241,27 +270,30 @@ class Dialogue:
         greeting = code == 220 and not self._replied
         self._replied = self.active = True
         self.binary = False
-        self.closed |= code in {221, 421, 521}
+        if code in _CLOSING:
+            self.closed = True
+        pending = self._pending
         if greeting or (code == 354 and self.expects_text):
             return
         if code == 421:
             self._break_off(Reply(code, text, Location(self._name, line=number)), time)
             return
-        self._pass_over(code, text)
-        unasked = code == 221 and not self._waiting[Command.QUIT]
-        if unasked or not self._pending:
+        if len(pending) > 1:
+            self._pass_over(code, text)
+        if not pending or (code == 221 and not self._waiting[_QUIT]):
             return
         kind, owner, address = self._pop()
         if owner is not None:
             owner.ended = time or owner.ended
-            if kind is Command.RCPT and code < 300:
+            if code < 300 and kind is _RCPT:
                 owner.accept(address)
-            else:
+            elif code >= 400 or kind is not _MAIL:
                 reply = Reply(code, text, Location(self._name, line=number))
                 self._answer(kind, owner, address, reply)
-        elif kind is Command.OTHER and code == 354:
+        elif code == 354 and kind is _OTHER:
             self.binary = True
-        self._release()
+        if len(self._transactions) > 1:
+            self._release()
 
     def reschedule(
         self, code: int | None, text: str, subject: str, number: int, time: datetime | None
@@ -294,26 +326,28 @@ class Dialogue:
 
     def _begin(self, number: int, time: datetime | None, originator: str | None) -> None:
         self._seen_mail |= originator is not None
-        self._current = OpenTransaction(number, time, originator)
+        self._current = OpenTransaction(
+            number, time, originator, most_addresses=self._most_addresses
+        )
         self._transactions.append(self._current)
         self._release()
 
     def _answer(self, kind: Command, owner: OpenTransaction, address: str, reply: Reply) -> None:
-        if kind is Command.RCPT:
+        if kind is _RCPT:
             if reply.code >= 400:
                 owner.refuse(address, reply)
-        elif kind is Command.TEXT:
+        elif kind is _TEXT:
             owner.settle(_outcome_of(reply.code), reply)
             if self._current is owner:
                 self._current = None
-        elif kind is Command.DATA and reply.code == 354:
-            self._pending.appendleft((Command.TEXT, owner, ""))
-            self._waiting[Command.TEXT] += 1
+        elif kind is _DATA and reply.code == 354:
+            self._pending.appendleft((_TEXT, owner, ""))
+            self._waiting[_TEXT] += 1
             owner.awaiting += 1
-        elif kind is Command.DATA and reply.code < 400:
+        elif kind is _DATA and reply.code < 400:
             # Not accepted: nothing says that the text was taken.
             owner.settle(Outcome.INCOMPLETE, reply)
-        elif kind is Command.DATA:
+        elif kind is _DATA:
             owner.answer_data(reply)
         elif reply.code >= 400:
             owner.settle(_outcome_of(reply.code), reply)
@@ -353,11 +387,11 @@ class Dialogue:
 def _meant(code: int, text: str) -> Command | None:
     """Return which command a reply says that it answers (Q262945, Q295725), or None."""
     if code == 354:
-        return Command.DATA
+        return _DATA
     if code == 221:
-        return Command.QUIT
+        return _QUIT
     if code == 250 and text.startswith("OK - Recipient"):
-        return Command.RCPT
+        return _RCPT
     if code == 250 and text.startswith("OK - mail from"):
-        return Command.MAIL
+        return _MAIL
     return None

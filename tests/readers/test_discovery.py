@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from imctool.model.evidence import InputKind
+from imctool.model.evidence import Form, InputKind
 from imctool.readers.discovery import Discovery
 from imctool.readers.examination import discover
-from imctool.readers.spool_folders import folder_kind
 
 MAIL = b"From: a@b\r\nTo: c@d\r\n\r\n"
 
@@ -26,27 +25,6 @@ def put(root: Path, name: str, data: bytes = MAIL) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
-
-
-@pytest.mark.parametrize(
-    ("folder", "kind"),
-    [
-        ("exchsrvr/imcdata/in", InputKind.SPOOL_IN),
-        ("imcdata/in/archive", InputKind.SPOOL_IN_ARCHIVE),
-        ("out", InputKind.SPOOL_OUT),
-        ("out/archive", InputKind.SPOOL_OUT_ARCHIVE),
-        ("work", InputKind.SPOOL_WORK),
-        ("pickup", InputKind.PICKUP),
-        ("pickup/archive", InputKind.PICKUP),
-        ("turfdir", InputKind.TURF),
-        ("in/temp", InputKind.SPOOL_IN),
-        ("archive", None),
-        ("in/copies", None),
-        ("mail", None),
-    ],
-)
-def test_the_innermost_folder_tells_the_kind(folder: str, kind: InputKind | None) -> None:
-    assert folder_kind(tuple(folder.split("/"))) is kind
 
 
 def test_folder_names_match_in_any_letter_case(tmp_path: Path) -> None:
@@ -109,6 +87,31 @@ def test_a_damaged_file_with_a_spool_name_holds_the_place_of_a_mail(tmp_path: Pa
     put(tmp_path, "In/desktop.ini", b"[x]\r\n")
     kinds = {file.name: file.kind for file in discover([tmp_path], Discovery())}
     assert kinds == {"In/TG45CLP6": InputKind.SPOOL_IN, "In/desktop.ini": InputKind.OTHER}
+
+
+def test_what_admins_set_aside_is_seen_and_waits_in_no_folder(tmp_path: Path) -> None:
+    put(tmp_path, "Imcdata/In/TG45CLP6")
+    put(tmp_path, "Imcdata/In/Temp/TG45CLP7")
+    put(tmp_path, "Imcdata/TempIMS/IN/TG45CLP8")
+    put(tmp_path, "Imcdata/TempIMS/IN/TG45CLP9", b"\0" * 50)  # the corrupt one, perhaps
+    put(tmp_path, "Imcdata/ExClean/TG45CLP0")
+    met = Discovery()
+    files = {Path(one.name).name: one for one in discover([tmp_path], met)}
+    assert {one.form for one in files.values()} == {Form.SPOOL_FILE}
+    assert files.pop("TG45CLP6").kind is InputKind.SPOOL_IN
+    assert {one.kind for one in files.values()} == {InputKind.OTHER}
+    assert met.folders == {InputKind.SPOOL_IN, InputKind.OTHER}
+
+
+def test_a_copy_of_in_beside_it_does_not_stand_for_in(tmp_path: Path) -> None:
+    put(tmp_path, "Imcdata/TempIMS/In/TG45CLP6")
+    assert InputKind.SPOOL_IN not in folders([tmp_path])
+
+
+def test_a_message_that_imcsave_saved_is_no_damaged_spool_file(tmp_path: Path) -> None:
+    put(tmp_path, "Imcdata/Backup/Mtsin/TG45CLP6", b"\x78\x9f\x3e\x22" + b"\0" * 60)
+    (file,) = discover([tmp_path], Discovery())
+    assert (file.form, file.kind) == (Form.UNKNOWN, InputKind.OTHER)
 
 
 def test_the_order_of_the_file_system_does_not_show(

@@ -105,6 +105,51 @@ def under_key(line: str, header: str = "REGEDIT4") -> str:
     return f"{header}\n[{KEY}]\n{line}"
 
 
+ZONE = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\TimeZoneInformation"
+
+ZONE_VALUES: dict[str, Data] = {
+    "Bias": 0xFFFFFFC4,
+    "StandardName": "W. Europe Standard Time",
+    "StandardStart": bytes.fromhex("00000a00050003000000000000000000"),
+    "DaylightBias": 0xFFFFFFC4,
+}
+
+ZONE_EXPORT = rf"""REGEDIT4
+
+[{ZONE}]
+"Bias"=dword:ffffffc4
+"StandardName"="W. Europe Standard Time"
+"StandardStart"=hex:00,00,0a,00,05,00,03,00,00,00,00,00,00,00,00,00
+"DaylightBias"=dword:ffffffc4
+"""
+
+ZONE_SUBTREE = f"""Key Name:          {ZONE.removeprefix("HKEY_LOCAL_MACHINE" + chr(92))}
+Class Name:        <NO CLASS>
+Last Write Time:   3/29/98 - 3:00 AM
+Value 0
+  Name:            Bias
+  Type:            REG_DWORD
+  Data:            0xffffffc4
+
+Value 1
+  Name:            StandardName
+  Type:            REG_SZ
+  Data:            W. Europe Standard Time
+
+Value 2
+  Name:            StandardStart
+  Type:            REG_BINARY
+  Data:            {""}
+00000000   00 00 0a 00 05 00 03 00 - 00 00 00 00 00 00 00 00  ................
+
+Value 3
+  Name:            DaylightBias
+  Type:            REG_DWORD
+  Data:            0xffffffc4
+
+"""
+
+
 class TestRegedit:
     def test_regedit4_keeps_texts_as_ansi(self) -> None:
         assert values(NT4) == {
@@ -126,6 +171,11 @@ class TestRegedit:
             "Number": 10,
             "Large": b"\1\0\0\0\0\0\0\0",
         }
+
+    @pytest.mark.parametrize("written", ["", "00,00", "00,00,00,00"])
+    def test_a_list_of_no_texts_is_empty(self, written: str) -> None:
+        header = "Windows Registry Editor Version 5.00"
+        assert values(under_key(f'"Table"=hex(7):{written}', header)) == {"Table": ()}
 
     def test_a_value_stands_under_its_key_and_the_line_it_begins_on(self) -> None:
         found = [one for one in parse(NT4) if isinstance(one, RegistryValue)]
@@ -169,6 +219,18 @@ class TestRegedit:
             b"a\0\0\0",
             "c",
         ]
+
+
+class TestTimeZone:
+    """The values that the server's clock is told by, in each notation."""
+
+    @pytest.mark.parametrize("text", [ZONE_EXPORT, ZONE_SUBTREE], ids=["regedit", "regedt32"])
+    def test_numbers_and_dates_are_read(self, text: str) -> None:
+        assert values(text) == ZONE_VALUES
+
+    def test_a_date_may_go_on_over_lines(self) -> None:
+        date = '"StandardStart"=hex:00,00,0a,00,05,00,03,\\\n  00,00,00,00,00,00,00,00,00'
+        assert values(under_key(date)) == {"StandardStart": ZONE_VALUES["StandardStart"]}
 
 
 class TestRegedt32:

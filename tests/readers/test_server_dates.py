@@ -35,4 +35,6 @@ def test_without_either_it_stays_open(tmp_path: Path) -> None:
 
 
 def test_dots_mean_day_before_month(tmp_path: Path) -> None:
-    assert server_date_orders([log(tmp_path, "a", "9.3.99")], lambda: set()) == {}, "decided by itself"
+    assert server_date_orders([log(tmp_path, "a", "9.3.99")], lambda: set()) == {}, (
+        "decided by itself"
+    )
