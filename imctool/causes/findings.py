@@ -7,12 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
-from itertools import product
 
 from imctool.causes.case import Case
 from imctool.causes.conditions import declared_charsets, holds, sender_domain
 from imctool.knowledge.cause import Cause, Match
-from imctool.ledger.entry import Entry
 from imctool.model.finding import Confidence, Evidence, Finding, RemedyStep, Severity
 from imctool.model.message import Fate, Message
 
@@ -58,7 +56,7 @@ def find_causes(case: Case, causes: Sequence[Cause], tool: Tool) -> tuple[Findin
     rivals_of = cache(partial(_groups, tuple(causes)))
     messages = case.ledger.messages
     for entry in messages.entries:
-        groups = rivals_of(entry.fate, _records_of(entry))
+        groups = rivals_of(entry.fate, entry.traits)
         message = messages.message(entry) if groups else None
         for rivals in groups:
             _weigh(case, message, rivals, shown)
@@ -68,31 +66,18 @@ def find_causes(case: Case, causes: Sequence[Cause], tool: Tool) -> tuple[Findin
     return tuple(sorted(findings, key=_order))
 
 
-def _records_of(entry: Entry) -> frozenset[str]:
-    """Return which kinds of records the message has."""
-    return _KINDS[bool(entry.files), bool(entry.events), bool(entry.transactions)]
-
-
-_KINDS = {
-    has: frozenset(
-        kind for kind, there in zip(("files", "events", "transactions"), has, strict=True) if there
-    )
-    for has in product((False, True), repeat=3)
-}
-
-
 def _groups(
-    causes: Sequence[Cause], fate: Fate | None, records: frozenset[str]
+    causes: Sequence[Cause], fate: Fate | None, traits: frozenset[str]
 ) -> list[list[Cause]]:
     """Return the groups of rivals that may explain a message of that fate (None: the site).
 
-    ``records`` are the kinds of records that the message has.
+    ``traits`` are those of the message's entry in the ledger.
     """
     groups: dict[str, list[Cause]] = defaultdict(list)
     for cause in causes:
         if any(
             (match.fates is None or fate in match.fates)
-            and (fate is None or match.needs <= records)
+            and (fate is None or match.needs <= traits)
             for match in cause.matches
         ):
             groups[cause.group].append(cause)

@@ -17,8 +17,10 @@ from imctool.database.mail_rows import (
 from imctool.model.direction import Direction
 from imctool.model.event import Event, Retrieval
 from imctool.model.evidence import Defect, Location
+from imctool.model.queue_entry import QueueEntry
 from imctool.model.settings import CharacterSets, RegistryValue
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
+from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord
 
 
@@ -129,6 +131,14 @@ def character_sets_row(one: CharacterSets) -> Row:
 
 def character_sets_of(path: str, row: Row) -> CharacterSets:
     return CharacterSets(place(path, *row[:3]), *row[3:])
+
+
+def queue_row(one: QueueEntry) -> Row:
+    return (*_place(one.location), str(one.spool_name))
+
+
+def queue_of(path: str, row: Row) -> QueueEntry:
+    return QueueEntry(place(path, *row[:3]), SpoolName.parse(row[3]))
 
 
 def span_row(one: LogSpan) -> Row:

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from imctool.model.delivery_report import DeliveryReport, FailedRecipient, ReportKind
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, InputKind, Location
 from imctool.model.mail import (
@@ -100,6 +101,7 @@ def spool_file_row(pair: tuple[InputKind, SpoolFile]) -> Row:
         envelope.raw_length, skeleton.message_id, skeleton.header("subject"),
         *skeleton_columns(skeleton), dump_defects(mail.defects),
         None if received is None else dumps(_received_fields(received)),
+        None if mail.report is None else dumps(_report_fields(mail.report)),
     )  # fmt: skip
 
 
@@ -111,7 +113,7 @@ def _received_fields(one: OwnReceived) -> Row:
 def spool_file_of(path: str, row: Row) -> tuple[InputKind, SpoolFile]:
     (
         kind, name, size, form, originator, recipients, count, mts_id, filetime, peer, raw_length,
-        _, _, *outline, defects, received,
+        _, _, *outline, defects, received, report,
     ) = row  # fmt: skip
     envelope = Envelope(
         MailFormat(form), originator, tuple(json.loads(recipients)), count, mts_id, filetime,
@@ -125,8 +127,52 @@ def spool_file_of(path: str, row: Row) -> tuple[InputKind, SpoolFile]:
         skeleton_of(tuple(outline), path),
         load_defects(defects, path),
         None if received is None else _received_of(*json.loads(received)),
+        None if report is None else _report_of(json.loads(report), path),
     )
     return InputKind(kind), mail
+
+
+def _report_fields(one: DeliveryReport) -> dict[str, Any]:
+    return {
+        "kind": str(one.kind),
+        "program": one.program,
+        "organization": one.organization,
+        "site": one.site,
+        "server": one.server,
+        "direction": None if one.direction is None else str(one.direction),
+        "reason": one.reason,
+        "subject": one.subject,
+        "sent_text": one.sent_text,
+        "sent": time_text(one.sent),
+        "mts_id": one.mts_id,
+        "message_id": one.message_id,
+        "received": [_received_fields(received) for received in one.received],
+        "failures": [
+            (
+                failed.recipient, failed.time_text, time_text(failed.time), failed.reason,
+                failed.status, failed.code, failed.text,
+            )
+            for failed in one.failures
+        ],
+    }  # fmt: skip
+
+
+def _report_of(fields: dict[str, Any], path: str) -> DeliveryReport:
+    direction = fields["direction"]
+    return DeliveryReport(
+        **{
+            **fields,
+            "location": Location(path),
+            "kind": ReportKind(fields["kind"]),
+            "direction": None if direction is None else Direction(direction),
+            "sent": time_of(fields["sent"]),
+            "received": tuple(_received_of(*one) for one in fields["received"]),
+            "failures": tuple(
+                FailedRecipient(recipient, told, time_of(time), *rest)
+                for recipient, told, time, *rest in fields["failures"]
+            ),
+        }
+    )
 
 
 def _received_of(

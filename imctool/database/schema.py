@@ -22,7 +22,7 @@ CREATE TABLE spool_file (
     recipient_count INTEGER NOT NULL, mts_id TEXT, filetime INTEGER, peer TEXT,
     raw_length INTEGER NOT NULL, message_id TEXT, subject TEXT, headers TEXT NOT NULL,
     parts TEXT NOT NULL, header_recipients INTEGER NOT NULL, mime INTEGER NOT NULL,
-    skeleton_defects TEXT NOT NULL, defects TEXT NOT NULL, received TEXT
+    skeleton_defects TEXT NOT NULL, defects TEXT NOT NULL, received TEXT, report TEXT
 );
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, time TEXT, source TEXT NOT NULL,
@@ -60,11 +60,6 @@ CREATE TABLE character_sets (
 CREATE TABLE queue_entry (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, spool_name TEXT NOT NULL
 );
-CREATE TABLE delivery_report (
-    id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, program TEXT, organization TEXT,
-    site TEXT, server TEXT, subject TEXT, sent TEXT, mts_id TEXT, message_id TEXT,
-    spool_names TEXT NOT NULL, failures TEXT NOT NULL
-);
 CREATE TABLE coverage (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, first TEXT, last TEXT,
     records INTEGER NOT NULL, detail TEXT NOT NULL, torn INTEGER NOT NULL
@@ -100,6 +95,6 @@ CREATE INDEX IF NOT EXISTS smtp_transaction_by_file ON smtp_transaction (file);
 
 RECORD_TABLES = (
     "spool_file", "event", "tracking", "smtp_transaction", "banner", "registry_value",
-    "character_sets", "queue_entry", "delivery_report", "coverage", "defect",
+    "character_sets", "queue_entry", "coverage", "defect",
 )  # fmt: skip
 """The tables whose rows come from one file of the evidence each (column ``file``)."""

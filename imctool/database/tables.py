@@ -11,6 +11,7 @@ from imctool.database.mail_rows import Row
 from imctool.model.event import Event
 from imctool.model.evidence import Defect, InputKind
 from imctool.model.mail import SpoolFile
+from imctool.model.queue_entry import QueueEntry
 from imctool.model.settings import CharacterSets, RegistryValue
 from imctool.model.smtp import Banner, LogSpan, Transaction
 from imctool.model.tracking import TrackingRecord
@@ -57,6 +58,9 @@ CHARACTER_SETS: Table[CharacterSets] = Table(
     log_rows.character_sets_row,
     log_rows.character_sets_of,
     lambda one: one.location.path,
+)
+QUEUE_ENTRIES: Table[QueueEntry] = Table(
+    "queue_entry", log_rows.queue_row, log_rows.queue_of, lambda one: one.location.path
 )
 SPANS: Table[LogSpan] = Table(
     "coverage", log_rows.span_row, log_rows.span_of, lambda one: one.location.path

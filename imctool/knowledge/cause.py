@@ -52,7 +52,7 @@ class Match:
 
     @property
     def needs(self) -> frozenset[str]:
-        """The records that a message must have some of: files, events, transactions."""
+        """The traits that a message must have: files, events, transactions ..."""
         return frozenset().union(*map(_needed, self.conditions))
 
     @property
@@ -66,17 +66,21 @@ class Match:
 
 _NEEDED = {
     "folder": "files", "recipients_above": "files", "header": "files", "setting_fits": "files",
-    "event": "events", "beside": "events", "data": "events", "refused_over_limit": "transactions",
+    "event": "events", "beside": "events", "data": "events", "refused_over_limit": "over-limit",
 }  # fmt: skip
-"""The condition on the left cannot hold for a message without records of the kind on the right."""
+"""The condition on the left cannot hold for a message without the trait on the right."""
+
+_MANY = 1000
 
 
 def _needed(condition: Condition) -> frozenset[str]:
-    """Return the kinds of records without which the condition cannot hold."""
+    """Return the traits without which the condition cannot hold."""
     (name, value), *_ = condition.items()
     if name == "any_of":
         each = [_needed(one) for one in value]
         return frozenset.intersection(*each) if each else frozenset()
+    if name == "recipients_above" and value >= _MANY:
+        return frozenset({"many-recipients"})
     return frozenset({_NEEDED[name]} if name in _NEEDED else ())
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from imctool.ledger.clock import ServerClock
+from imctool.model.delivery_report import ReportKind
 from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.mail import SpoolFile
+from imctool.model.queue_entry import QueueEntry
 from imctool.model.smtp import Transaction
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import TrackingRecord, parse_mts_id
@@ -24,7 +27,8 @@ class Draft:
     """All records joined to one message.
 
     ``report_of`` is the MTS-ID of the message that a report speaks of; ``reports`` are the
-    drafts of the reports on this message. ``number`` is that of its entry in the ledger.
+    drafts of the reports on this message, ``noted`` mails from elsewhere that report it,
+    ``queued`` the places where Queue.dat has its name. ``number`` is that of its entry in the ledger.
     """
 
     direction: Direction
@@ -36,12 +40,20 @@ class Draft:
     bad_folder: bool = False
     report_of: str | None = None
     reports: list[Draft] = field(default_factory=list)
+    noted: list[SpoolFile] = field(default_factory=list)
+    queued: list[QueueEntry] = field(default_factory=list)
     number: int = -1
     transaction_numbers: Sequence[int] = ()
+    _message_id: str | None | bool = False
 
     @property
     def message_id(self) -> str | None:
         """The Message-ID header of its file or logged text, or what tracking calls remote id."""
+        if isinstance(self._message_id, bool):
+            self._message_id = self._find_message_id()
+        return self._message_id
+
+    def _find_message_id(self) -> str | None:
         for _, file in self.files:
             if file.skeleton.message_id is not None:
                 return file.skeleton.message_id
@@ -52,6 +64,12 @@ class Draft:
             if record.remote_id.startswith("<") and "@" in record.remote_id:
                 return record.remote_id
         return None
+
+    def add_transaction(self, number: int, transaction: Transaction) -> None:
+        """Join one more transaction."""
+        self.transactions.append(transaction)
+        self.transaction_numbers = (*self.transaction_numbers, number)
+        self._message_id = False
 
     @property
     def mts_id(self) -> str | None:
@@ -127,9 +145,21 @@ class Draft:
         utc = clock.utc(minute)
         return [utc + timedelta(seconds=30)] if utc is not None else []
 
+    def report_mails(self) -> Iterator[SpoolFile]:
+        """Yield the mails that report the message."""
+        for report in self.reports:
+            for _, file in report.files:
+                yield file
+        yield from self.noted
+
     @property
     def returned(self) -> bool:
         """Whether a report of non-delivery was made: a recipient's status is 1, or left out."""
+        if any(
+            file.report is not None and file.report.kind is ReportKind.NON_DELIVERY
+            for file in self.report_mails()
+        ):
+            return True
         for record in (one for report in (self, *self.reports) for one in report.tracking):
             statuses = {status.strip() for _, status in record.recipients}
             if record.event in NON_DELIVERY and statuses != {"0"}:
@@ -143,6 +173,32 @@ class Draft:
         return any(record.event in events for record in self.tracking)
 
 
+MANY_RECIPIENTS = 1000
+
+_TRAITS: dict[tuple[bool, ...], frozenset[str]] = {}
+
+
+def traits_of(draft: Draft) -> frozenset[str]:
+    """Return what a message has, as far as it decides which causes can be its own.
+
+    ``files``, ``events``, ``transactions``; ``many-recipients`` if a file has more than 1,000;
+    ``over-limit`` if a session was answered that there are too many.
+    """
+    has = (
+        bool(draft.files),
+        bool(draft.events),
+        bool(draft.transactions),
+        any(file.recipient_count > MANY_RECIPIENTS for _, file in draft.files),
+        any(one.over_limit_count for one in draft.transactions),
+    )
+    found = _TRAITS.get(has)
+    if found is None:
+        names = ("files", "events", "transactions", "many-recipients", "over-limit")
+        found = _TRAITS[has] = frozenset(name for name, there in zip(names, has, strict=True) if there)
+    return found
+
+
+@lru_cache(maxsize=1 << 14)
 def comparable(address: str | None) -> str | None:
     """Return an address in the form that compares, or None for a DN or nothing at all.
 

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import pairwise, starmap
 
 from imctool.ledger.draft import Draft
 from imctool.model.direction import Direction
 from imctool.model.message import Fate
 from imctool.model.spool_name import SpoolName
+from imctool.model.tracking import TrackingRecord
 from imctool.readers.collection import Collection
 
 Numbers = Sequence[int]
 _NONE: tuple[int, ...] = ()
+
+NO_TRAITS: frozenset[str] = frozenset()
 
 
 class Entry:
     """The records joined to one message, by their numbers in the collection's series.
 
     ``name`` is the counter value of its spool name. ``report_of`` is the MTS-ID of the message
-    that a report speaks of; ``reports`` are the entries of the reports on this message. What is
+    that a report speaks of, ``subject`` its entry where the report's own text tells it;
+    ``reports`` are the entries of the reports on this message, ``noted`` the files of reports on
+    it that came in as mail. What is
     told of it, ``fate``, ``wanting`` and ``first`` (a UTC timestamp), is set when all is joined;
-    ``original`` is the entry of which this one is a further delivery.
+    ``original`` is the entry of which this one is a further delivery; ``traits`` are the kinds of
+    records it has, as causes ask for them (knowledge/cause.py).
     """
 
     __slots__ = (
-        "bad_folder", "direction", "events", "fate", "files", "first", "name", "number",
-        "original", "report_of", "reports", "tracking", "transactions", "wanting",
+        "bad_folder", "direction", "events", "fate", "files", "first", "name", "noted", "number",
+        "original", "report_of", "reports", "subject", "tracking", "traits", "transactions", "wanting",
     )  # fmt: skip
 
     def __init__(self, number: int, direction: Direction, name: int | None = None) -> None:
@@ -39,11 +45,14 @@ class Entry:
         self.transactions: Numbers = _NONE
         self.bad_folder = False
         self.report_of: str | None = None
+        self.subject: Entry | None = None
+        self.noted: Numbers = _NONE
         self.reports: Sequence[Entry] = ()
         self.fate = Fate.UNKNOWN
         self.wanting: tuple[str, ...] = ()
         self.first: float | None = None
         self.original: Entry | None = None
+        self.traits = NO_TRAITS
 
     @property
     def spool_name(self) -> SpoolName | None:
@@ -93,11 +102,15 @@ class Opener:
         draft.report_of = entry.report_of
         if entry.files:
             draft.files = [collection.spool_files[number] for number in entry.files]
+        if entry.noted:
+            draft.noted = [collection.spool_files[number][1] for number in entry.noted]
+        if entry.name is not None and collection.queue_entries:
+            draft.queued = collection.queued_under(entry.name)
         if entry.events:
             draft.events = [collection.events[number] for number in entry.events]
         if entry.tracking:
             records = [collection.tracking[number] for number in entry.tracking]
-            if len(records) > 1:
+            if len(records) > 1 and not all(starmap(_follows, pairwise(records))):
                 records.sort(key=lambda one: (one.time, one.location.order))
             draft.tracking = records
         if entry.transactions:
@@ -107,12 +120,21 @@ class Opener:
             draft.reports = [self.fresh(one) for one in entry.reports]
         return draft
 
+    def give(self, entry: Entry, number: int) -> None:
+        """Join a transaction to an entry, and to its draft if that is at hand."""
+        entry.transactions = with_number(entry.transactions, number)
+        kept = self._recent.get(entry.number) or self._older.get(entry.number)
+        if kept is not None:
+            kept.add_transaction(number, self._collection.transactions[number])
+
     def forget(self, entry: Entry) -> None:
         """Drop what is kept of an entry that has changed."""
         self._recent.pop(entry.number, None)
         self._older.pop(entry.number, None)
 
 
-def all_of(entry: Entry) -> chain[Entry]:
-    """Return the entry and those of its reports."""
-    return chain((entry,), entry.reports)
+def _follows(one: TrackingRecord, other: TrackingRecord) -> bool:
+    """Whether the second was read in its place behind the first, as those of one log are."""
+    if one.time == other.time:
+        return one.location.path == other.location.path
+    return one.time < other.time

@@ -10,7 +10,7 @@ from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
 from imctool.model.mail import MailFormat, SpoolFile
-from imctool.model.tracking import TrackingRecord, normalised_mts_id, parse_mts_id
+from imctool.model.tracking import MtsId, TrackingRecord, normalised_mts_id, parse_mts_id
 from imctool.readers.collection import Collection
 
 _FOLDER_DIRECTION = {
@@ -33,19 +33,24 @@ _NAMING_EVENTS = frozenset({2001, 2002, 4055, 4081, 4115, 4117, 4118, 4120, 4131
 class _Group:
     """The tracking records of one MTS-ID, by number, and what joins them."""
 
-    __slots__ = ("by_connector", "inbound", "numbers", "outbound", "subject")
+    __slots__ = (
+        "by_connector", "inbound", "numbers", "outbound", "parsed", "received", "subject",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.by_connector = False
         self.inbound = False
         self.outbound = False
+        self.received = False
+        self.parsed: MtsId | None = None
         self.subject: str | None = None
 
     def add(self, number: int, record: TrackingRecord) -> None:
         self.numbers.append(number)
         event = record.event
         self.by_connector = self.by_connector or record.by_connector
+        self.received = self.received or event == 1012
         self.inbound = self.inbound or event in _INBOUND_TRACKING
         self.outbound = self.outbound or event in _OUTBOUND_TRACKING
         if self.subject is None and record.subject_id.strip():
@@ -55,6 +60,7 @@ class _Group:
         """Take the records of a group whose MTS-ID is only spelt otherwise."""
         self.numbers += other.numbers
         self.by_connector |= other.by_connector
+        self.received |= other.received
         self.inbound |= other.inbound
         self.outbound |= other.outbound
         self.subject = self.subject or other.subject
@@ -66,12 +72,19 @@ class _Group:
 
 
 class Joiner:
-    """The entries of a ledger while it is made, by spool name and by MTS-ID."""
+    """The entries of a ledger while it is made, by spool name and by MTS-ID.
+
+    ``reports`` are the numbers of the mails that report on another, with their own entries;
+    ``servers`` the names, lower case, by which the connector's own MTS-IDs call the server.
+    """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._by_name: dict[int, Entry] = {}
         self._by_mts_id: dict[str, Entry] = {}
+        self.reports: list[tuple[int, Entry]] = []
+        self.servers: set[str] = set()
+        self._undirected: list[tuple[int, int]] = []
 
     def add(self, direction: Direction, name: int | None = None) -> Entry:
         """Return a new entry."""
@@ -101,23 +114,38 @@ class Joiner:
         """Return the entry of a spool name, by its counter value, or None."""
         return self._by_name.get(name)
 
-    def add_file(self, number: int, kind: InputKind, file: SpoolFile, servers: set[str]) -> None:
+    def add_file(self, number: int, kind: InputKind, file: SpoolFile) -> None:
         """Join a spool file, unless it is no mail of the connector's."""
         mts_id = file.envelope.mts_id
         parsed = parse_mts_id(mts_id) if mts_id else None
         own_id = parsed is not None and parsed.spool_name == file.spool_name
         if parsed is not None and own_id:
-            servers.add(parsed.server.lower())
+            self.servers.add(parsed.server.lower())
         direction = direction_of(kind, file)
         if direction is None:
+            if file.spool_name is not None:
+                self._undirected.append((number, file.spool_name.value))
             return
         if kind is InputKind.PICKUP or file.spool_name is None:
             entry = self.add(direction)
         else:
             entry = self._named(file.spool_name.value, direction)
         entry.files = with_number(entry.files, number)
+        if file.report is not None:
+            self.reports.append((number, entry))
         if mts_id and not own_id:
             self._by_mts_id.setdefault(normalised_mts_id(mts_id), entry)
+
+    def add_undirected(self) -> None:
+        """Join the files that nothing tells the direction of to what else has their name.
+
+        A damaged file that was set aside is such a one: it is not its message alone that is
+        known, it is there.
+        """
+        for number, name in self._undirected:
+            entry = self._by_name.get(name)
+            if entry is not None:
+                entry.files = with_number(entry.files, number)
 
     def add_event(self, number: int, event: Event) -> None:
         """Join an event that names a spool file."""
@@ -130,7 +158,7 @@ class Joiner:
         entry = self._named(name.value, Direction.OUTBOUND if outbound else Direction.INBOUND)
         entry.events = with_number(entry.events, number)
 
-    def add_groups(self, groups: dict[str, _Group], servers: set[str]) -> None:
+    def add_groups(self, groups: dict[str, _Group]) -> None:
         """Join the tracking records, by the MTS-ID of each group; empties ``groups``."""
         spelt: dict[str, _Group] = {}
         for mts_id in list(groups):
@@ -139,17 +167,21 @@ class Joiner:
             known = spelt.get(key)
             if known is None:
                 spelt[key] = group
+                group.parsed = parse_mts_id(key)
+                known = group
             else:
                 known.join(group)
+            if known.received and known.parsed is not None:
+                self.servers.add(known.parsed.server)
         for key in list(spelt):
-            self._add_group(key, spelt.pop(key), servers)
+            self._add_group(key, spelt.pop(key))
 
-    def _add_group(self, key: str, group: _Group, servers: set[str]) -> None:
-        parsed = parse_mts_id(key)
+    def _add_group(self, key: str, group: _Group) -> None:
+        parsed = group.parsed
         ours = parsed is not None and (
             group.by_connector
             or parsed.spool_name.value in self._by_name
-            or parsed.server in servers
+            or parsed.server in self.servers
         )
         if not (ours or group.by_connector or key in self._by_mts_id):
             return
@@ -185,10 +217,9 @@ def join_records(collection: Collection, copies: Copies, traces: ServerTraces) -
     Every record is read once here, so what speaks of the server is gathered on the way.
     """
     joiner = Joiner()
-    servers: set[str] = set()
     for number, (kind, file) in collection.spool_files.items():
         traces.see_file(file)
-        joiner.add_file(number, kind, file, servers)
+        joiner.add_file(number, kind, file)
     for number, event in collection.events.items():
         if number not in copies.events:
             traces.see_event(number, event)
@@ -200,11 +231,10 @@ def join_records(collection: Collection, copies: Copies, traces: ServerTraces) -
         group = groups.get(record.message_id)
         if group is None:
             group = groups[record.message_id] = _Group()
-        if record.event == 1012 and (parsed := parse_mts_id(record.message_id)):
-            servers.add(parsed.server.lower())
         group.add(number, record)
         traces.see_tracking(record)
-    joiner.add_groups(groups, servers)
+    joiner.add_groups(groups)
+    joiner.add_undirected()
     return joiner
 
 
@@ -217,7 +247,7 @@ def fold_reports(joiner: Joiner, opener: Opener) -> list[Entry]:
     subjects = {
         entry.number: subject
         for entry in joiner.entries
-        if entry.report_of is not None and (subject := joiner.find(entry.report_of)) is not None
+        if (subject := _subject_of(entry, joiner)) is not None
     }
     roots: dict[int, Entry] = {}
     for number in subjects:
@@ -231,6 +261,13 @@ def fold_reports(joiner: Joiner, opener: Opener) -> list[Entry]:
             root.reports = [*root.reports, entry]
             opener.forget(root)
     return kept
+
+
+def _subject_of(entry: Entry, joiner: Joiner) -> Entry | None:
+    """Return the entry of the message that the entry reports, None if it is no such report."""
+    if entry.report_of is not None and (found := joiner.find(entry.report_of)) is not None:
+        return found
+    return entry.subject
 
 
 def _find_root(entry: Entry, subjects: dict[int, Entry], roots: dict[int, Entry]) -> None:

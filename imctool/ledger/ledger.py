@@ -11,12 +11,13 @@ from imctool.ledger.bad_folder import mark_bad_folder
 from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
 from imctool.ledger.copies import Copies, find_copies
 from imctool.ledger.coverage import EvidenceMap, map_evidence
-from imctool.ledger.draft import Draft
+from imctool.ledger.draft import Draft, traits_of
 from imctool.ledger.entry import Entry, Opener, with_number
 from imctool.ledger.event_log import EventLog
 from imctool.ledger.fates import Surroundings, decide_fate
 from imctool.ledger.joining import Joiner, fold_reports, join_records
 from imctool.ledger.messages import Messages
+from imctool.ledger.reports import tie_reports
 from imctool.ledger.server import ServerTraces, service_times
 from imctool.ledger.sessions import (
     RETRIED,
@@ -61,6 +62,7 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     )
     events = EventLog(collection.events, traces.events, clock)
     rivals = _join_sessions(collection, copies, joiner, opener, clock)
+    tie_reports(joiner, collection, opener, joiner.servers | traces.hosts)
     entries = fold_reports(joiner, opener)
     rivals |= mark_bad_folder(joiner, events, opener, clock)
     known = {entry.number for entry in entries}
@@ -75,6 +77,7 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
         entry.fate, entry.wanting = decide_fate(draft, around)
         times = draft.times(clock)
         entry.first = times[0].timestamp() if times else None
+        entry.traits = traits_of(draft)
     return Ledger(
         Messages.in_order(entries, opener, clock),
         clock,

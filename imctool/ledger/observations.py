@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft
+from imctool.model.delivery_report import DeliveryReport, ReportKind
 from imctool.model.direction import Direction
 from imctool.model.event import Event
 from imctool.model.evidence import InputKind
@@ -105,6 +106,12 @@ def _observations(draft: Draft, clock: ServerClock) -> Iterator[Observation]:
         yield _of_record(record)
     for transaction in draft.transactions:
         yield _of_transaction(transaction, clock)
+    for one in draft.queued:
+        text = "named in Queue.dat, which may be out of date"
+        yield Observation(None, ObservationKind.QUEUE, one.location, text)
+    for file in draft.report_mails():
+        if file.report is not None:
+            yield from _of_report(file, file.report, clock)
     for report in draft.reports:
         yield from _observations(report, clock)
 
@@ -130,6 +137,30 @@ def _of_file(kind: InputKind, file: SpoolFile, clock: ServerClock) -> Observatio
     return Observation(
         clock.utc(moment), ObservationKind.SPOOL_FILE, file.location, text, clock.assumed(moment)
     )
+
+
+_MOST_FAILURES = 20
+
+
+def _of_report(file: SpoolFile, report: DeliveryReport, clock: ServerClock) -> Iterator[Observation]:
+    """Yield one observation for each recipient that a report names, the first twenty of them."""
+    moment = file.moment
+    told = (clock.utc(moment), ObservationKind.REPORT, file.location)
+    for failed in report.failures[:_MOST_FAILURES]:
+        code = "" if failed.code is None else f" ({failed.code:08X})"
+        words = " ".join(one for one in (failed.status, failed.text or failed.reason) if one)
+        text = f"{_REPORTED[report.kind]} {failed.recipient}: {words}{code}"
+        yield Observation(*told, " ".join(text.split()), clock.assumed(moment))
+    more = len(report.failures) - _MOST_FAILURES
+    if more > 0:
+        yield Observation(*told, f"and {more} recipients more", clock.assumed(moment))
+
+
+_REPORTED = {
+    ReportKind.NON_DELIVERY: "report of non-delivery to",
+    ReportKind.NOTIFICATION: "the administrator was notified of",
+    ReportKind.UNKNOWN: "report in an unknown layout on",
+}
 
 
 def observe_event(event: Event, clock: ServerClock) -> Observation:

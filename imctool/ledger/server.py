@@ -35,6 +35,11 @@ class ServerTraces:
         self._versions: set[str] = set()
         self._tracked: set[int] = set()
 
+    @property
+    def hosts(self) -> set[str]:
+        """The host names, lower case, that the server's own Received lines give."""
+        return {host.lower() for host in self._hosts}
+
     def see_file(self, file: SpoolFile) -> None:
         """Gather what a mail's own Received line says."""
         received = file.own_received

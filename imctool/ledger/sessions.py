@@ -18,7 +18,7 @@ from typing import NamedTuple
 from imctool.database.series import Series
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import Draft, comparable, comparable_set
-from imctool.ledger.entry import Entry, Opener, with_number
+from imctool.ledger.entry import Entry, Opener
 from imctool.ledger.fates import DELIVERED_OUTBOUND
 from imctool.model.direction import Direction
 from imctool.model.evidence import InputKind
@@ -89,11 +89,6 @@ def join_transactions(
 _TAKEN = frozenset({Outcome.ACCEPTED, Outcome.INCOMPLETE})
 
 
-def _give(number: int, entry: Entry, opener: Opener) -> None:
-    entry.transactions = with_number(entry.transactions, number)
-    opener.forget(entry)
-
-
 def _join_inbound(
     transactions: Series[Transaction],
     numbers: Sequence[int],
@@ -125,7 +120,7 @@ def _join_inbound(
             ):
                 joined.add(number)
                 taken.add(only)
-                _give(number, entries[only], opener)
+                opener.give(entries[only], number)
                 continue
         for rank in index.near(transaction, moment):
             likeness = _inbound_likeness(transaction, index.draft(rank))
@@ -141,7 +136,7 @@ def _join_inbound(
         if number not in joined and rank not in taken:
             joined.add(number)
             taken.add(rank)
-            _give(number, entries[rank], opener)
+            opener.give(entries[rank], number)
     return joined
 
 
@@ -197,7 +192,7 @@ def _join_outbound(
             likeness, distance, rank = min(offers)
             joined.add(number)
             confirmed = _confirmed(transaction, index.draft(rank), distance)
-            _give(number, entries[rank], opener)
+            opener.give(entries[rank], number)
             if not confirmed:
                 rivals.update(other for like, _, other in offers if like == likeness)
     return joined, {entries[rank].number for rank in rivals if not entries[rank].transactions}

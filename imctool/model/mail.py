@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import accumulate
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.spool_name import SpoolName
+
+if TYPE_CHECKING:
+    from imctool.model.delivery_report import DeliveryReport
 
 RECIPIENT_LIMIT = 0x7FFE
 """The most recipients Emsmdb32.dll takes on one message: 32,766 (Q272672)."""
@@ -104,7 +107,7 @@ class HeaderFields(Sequence[HeaderField]):
 
     @staticmethod
     def _made(line: tuple[str, str, str], offset: int) -> HeaderField:
-        return HeaderField(line[0], line[2].strip(" \t\0").replace("\0", ""), offset)
+        return HeaderField(line[0], _value(line[2]), offset)
 
     def named(self, name: str) -> Iterator[HeaderField]:
         """Yield the fields of that name, in any letter case, in file order."""
@@ -115,6 +118,16 @@ class HeaderFields(Sequence[HeaderField]):
             for key, line, offset in zip(self._keys, self._lines, self._offsets(), strict=False):
                 if key == wanted:
                     yield self._made(line, offset)
+
+    def first_value(self, name: str) -> str | None:
+        """Return the value of the first field of that name, in any letter case, or None."""
+        if self._fields is None:
+            wanted = name.lower()
+            if wanted not in self._keys:
+                return None
+            return _value(self._lines[self._keys.index(wanted)][2])
+        found = next(self.named(name), None)
+        return None if found is None else found.value
 
     def __len__(self) -> int:
         return len(self._lines) if self._fields is None else len(self._fields)
@@ -137,6 +150,11 @@ class HeaderFields(Sequence[HeaderField]):
 
     def __repr__(self) -> str:
         return f"HeaderFields({self._all()!r})"
+
+
+def _value(rest: str) -> str:
+    """Return what stands behind the colon of a line whose folds are marked by NULs."""
+    return rest.strip(" \t\0").replace("\0", "")
 
 
 NO_FIELDS = HeaderFields(())
@@ -182,8 +200,7 @@ class Skeleton:
 
     def header(self, name: str) -> str | None:
         """Return the value of the first field of that name, in any letter case, or None."""
-        found = next(self.headers.named(name), None)
-        return None if found is None else found.value
+        return self.headers.first_value(name)
 
     @property
     def message_id(self) -> str | None:
@@ -212,6 +229,7 @@ class SpoolFile:
     """One mail file of the spool as read: envelope and skeleton, no bodies.
 
     ``received`` is put in where it is wanted (readers/received.py); it costs a search.
+    ``report`` is what the mail reports, if it is a report of non-delivery.
     """
 
     location: Location
@@ -221,6 +239,7 @@ class SpoolFile:
     skeleton: Skeleton
     defects: tuple[Defect, ...] = field(default=())
     received: OwnReceived | None = None
+    report: DeliveryReport | None = None
 
     @property
     def own_received(self) -> OwnReceived | None:

@@ -43,6 +43,8 @@ class ObservationKind(StrEnum):
     EVENT = "event"
     TRACKING = "tracking"
     PROTOCOL = "protocol"
+    QUEUE = "queue-dat"
+    REPORT = "report"
 
 
 @dataclass(frozen=True, slots=True)

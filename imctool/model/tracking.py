@@ -11,6 +11,7 @@ from imctool.model.evidence import Location
 from imctool.model.spool_name import SpoolName
 
 _DIGITS, _NAME = 10, 8
+_AROUND = re.compile(r"\s*([;=])\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,10 @@ def parse_mts_id(text: str) -> MtsId | None:
 
 def normalised_mts_id(text: str) -> str:
     """Return an MTS-ID in the one spelling that compares: letter case and blanks vary."""
-    return re.sub(r"\s*([;=])\s*", r"\1", text.strip().strip("<>")).lower()
+    text = text.strip().strip("<>").lower()
+    if "  " in text or "\t" in text or "\n" in text:
+        return _AROUND.sub(r"\1", text)
+    return text.replace(" ;", ";").replace("; ", ";").replace(" =", "=").replace("= ", "=")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from imctool.database.tables import (
     CHARACTER_SETS,
     DEFECTS,
     EVENTS,
+    QUEUE_ENTRIES,
     REGISTRY,
     SPANS,
     SPOOL_FILES,
@@ -27,6 +28,7 @@ from imctool.model.diagnosis import FileCount, Input
 from imctool.model.event import Event
 from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind
 from imctool.model.mail import SpoolFile, envelope_time
+from imctool.model.queue_entry import QueueEntry
 from imctool.model.settings import CharacterSets, RegistryValue
 from imctool.model.smtp import Banner, LogSpan, Transaction
 from imctool.model.tracking import TrackingRecord
@@ -44,19 +46,21 @@ from imctool.readers.examination import (
 from imctool.readers.imc_settings import read_imc_settings
 from imctool.readers.local_time import DateOrder
 from imctool.readers.protocol_log import read_protocol_log
+from imctool.readers.queue_dat import read_queue_dat
 from imctool.readers.registry import read_registry_text
+from imctool.readers.registry_hive import read_registry_hive
 from imctool.readers.server_dates import server_date_orders
 from imctool.readers.tracking_log import read_tracking_log
 
 _LOCAL_FORMS = frozenset({Form.PROTOCOL_LOG, Form.EVENT_TEXT})
 """Logs in the server's own date format: read last, when it is known which days it worked on."""
 
-_NOT_READ = frozenset({Form.UNKNOWN, Form.QUEUE_DAT})
+_NOT_READ = frozenset({Form.UNKNOWN})
 
 _IN_MEMORY = {SPOOL_FILES: 30_000, EVENTS: 200_000, TRACKING: 300_000, TRANSACTIONS: 60_000}
 """So many records of a kind, about 300 MB each, are held in memory; more go to SQLite."""
 
-SmallRecord = TypeVar("SmallRecord", Banner, RegistryValue, CharacterSets)
+SmallRecord = TypeVar("SmallRecord", Banner, RegistryValue, CharacterSets, QueueEntry)
 
 _SAVED_EVERY = 2000
 """After so many files a case on disk keeps what was read, should the run be ended."""
@@ -84,6 +88,9 @@ class Collection:
         self.banners: list[Banner] = []
         self.registry: list[RegistryValue] = []
         self.character_sets: list[CharacterSets] = []
+        self.queue_entries: list[QueueEntry] = []
+        self._queued: dict[int, list[QueueEntry]] = {}
+        self._queue_counted = 0
         self.coverage: list[Coverage] = []
         self.folders: set[InputKind] = set()
         self.spool_kinds: set[InputKind] = set()
@@ -97,6 +104,15 @@ class Collection:
             self._connection = CaseConnection()
         return self._connection
 
+    def queued_under(self, name: int) -> list[QueueEntry]:
+        """Return where Queue.dat has the spool name of that counter value."""
+        if len(self.queue_entries) != self._queue_counted:
+            self._queued = {}
+            for one in self.queue_entries:
+                self._queued.setdefault(one.spool_name.value, []).append(one)
+            self._queue_counted = len(self.queue_entries)
+        return self._queued.get(name, [])
+
     @property
     def series(self) -> tuple[Series[object], ...]:
         """The four kinds of records that grow with the mail."""
@@ -104,7 +120,15 @@ class Collection:
 
 
 Record = (
-    Event | TrackingRecord | Transaction | Banner | LogSpan | RegistryValue | CharacterSets | Defect
+    Event
+    | TrackingRecord
+    | Transaction
+    | Banner
+    | LogSpan
+    | RegistryValue
+    | CharacterSets
+    | QueueEntry
+    | Defect
 )
 
 
@@ -135,8 +159,9 @@ def read_records(file: EvidenceFile, date_order: DateOrder | None = None) -> Ite
         case Form.IMC_SETTINGS:
             return read_imc_settings(file)
         case Form.REGISTRY_HIVE:
-            note = "registry hive: export its keys as .reg text to have them read"
-            return iter([Defect(file.location(), note)])
+            return read_registry_hive(file)
+        case Form.QUEUE_DAT:
+            return read_queue_dat(file)
         case _:
             return iter(())
 
@@ -252,6 +277,7 @@ class _Reading:
         collection.banners.extend(known.load(BANNERS))
         collection.registry.extend(known.load(REGISTRY))
         collection.character_sets.extend(known.load(CHARACTER_SETS))
+        collection.queue_entries.extend(known.load(QUEUE_ENTRIES))
         collection.coverage.extend(known.coverage())
         collection.defects.extend(known.defects())
         for one in known.files():
@@ -479,6 +505,8 @@ class _Log:
                 self._reading.keep(REGISTRY, collection.registry, record)
             case CharacterSets():
                 self._reading.keep(CHARACTER_SETS, collection.character_sets, record)
+            case QueueEntry():
+                self._reading.keep(QUEUE_ENTRIES, collection.queue_entries, record)
         self.records += 1
 
     def finish(self) -> None:

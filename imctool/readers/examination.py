@@ -109,8 +109,8 @@ def _examine_open(found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail:
     first = os.read(descriptor, _FIRST_READ)
     base = os.path.basename(found.path)
     form, note = form_of(first[:HEAD], base)
-    holds_zeros = form is Form.UNKNOWN and stamp.size >= 56 and b"\0" in first[:HEAD]
-    if holds_zeros and holds_evt(descriptor, first):
+    untold = form is Form.UNKNOWN and not note and stamp.size >= 56 and b"\0" in first[:HEAD]
+    if untold and holds_evt(descriptor, first):
         form = Form.EVT
     defect = Defect(Location(found.name), note) if note else None
     kind = _folder_kind(found.folders)
@@ -137,7 +137,7 @@ def _read_mail(name: str, size: int, descriptor: int, first: bytes) -> SpoolFile
         buffer = _whole(descriptor, size, first)
     try:
         return spool_file_from_buffer(
-            buffer, Location(name), most_recipients=KEPT_RECIPIENTS, with_received=True
+            buffer, Location(name), most_recipients=KEPT_RECIPIENTS, for_ledger=True
         )
     finally:
         if isinstance(buffer, mmap.mmap):

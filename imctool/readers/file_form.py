@@ -7,6 +7,7 @@ import re
 
 from imctool.model.evidence import Form
 from imctool.readers.event_log_text import sniff_event_text
+from imctool.readers.imcsave import sniff_imcsave
 from imctool.readers.protocol_log import other_service, sniff_network_monitor, sniff_protocol_log
 from imctool.readers.text_file import decode_text
 from imctool.readers.tracking_log import exchange_2000_tracking, sniff_tracking_log
@@ -49,6 +50,9 @@ def form_of(head: bytes, name: str) -> tuple[Form, str]:
         return Form.QUEUE_DAT, ""
     if looks_like_mail(head):
         return Form.SPOOL_FILE, ""
+    note = sniff_imcsave(head, name)
+    if note:
+        return Form.UNKNOWN, note
     return _text_form(head)
 
 

@@ -7,7 +7,6 @@ and the reply with its further lines. Anything else is left to be read entry by 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from imctool.model.direction import Direction
 from imctool.readers.local_time import DATE, TIME
@@ -16,28 +15,16 @@ RESCHEDULING = b"Rescheduling delivery for later"
 """What a line says about mail that is put back for a later attempt (Q146669, Q228725)."""
 
 
-class Exchange(NamedTuple):
-    """One command with its reply.
+Exchange = tuple[
+    bytes, bytes, bytes, bytes | None, bytes, bytes, int, str, int, int, bool, bool, int
+]
+"""One command with its reply; a plain tuple, for it is made for most lines of a log.
 
-    ``stamp`` is the first timestamp; ``later`` the date and time of the reply where it has another
-    one, ``later_stamp`` with what stands around them. ``lines`` stand before the reply, of which
-    ``entries`` there are in all. ``packet`` says that a packet brought what was received,
-    ``blank`` that an empty line followed it. ``end`` is where the reply ends.
-    """
-
-    stamp: bytes
-    date: bytes
-    time: bytes
-    later_stamp: bytes | None
-    later: bytes
-    command: bytes
-    code: int
-    text: str
-    lines: int
-    entries: int
-    packet: bool
-    blank: bool
-    end: int
+First the timestamp of the command, its date and its time; then the timestamp of the reply and its
+time, None where it is the same; the command, code and text of the reply; how many lines stand
+before the reply, and how many entries there are in all; whether a packet brought what was
+received, and whether an empty line followed it; where the reply ends.
+"""
 
 
 _DAY = DATE.replace(r"\s", "[ \t]")
@@ -102,7 +89,7 @@ def exchange_at(window: bytes, position: int, direction: Direction) -> Exchange 
         or window.find(RESCHEDULING, position, end) >= 0
     ):
         return None
-    return Exchange(
+    return (
         stamp, date, time, later, clock, command, int(code), text.decode("latin-1").strip(),
         lines, entries, by_packet, blank is not None, end,
     )  # fmt: skip

@@ -71,16 +71,18 @@ class Clock:
             self._date = date
             self._day = parse_local_time(date.decode("ascii"), "0:00", self._order)
         found = _USUAL_TIME.fullmatch(time)
-        if self._day is None or found is None:
+        day = self._day
+        if day is None or found is None:
             return parse_local_time(date.decode("ascii"), time.decode("ascii"), self._order)
-        hour, minute, second = int(found[1]), int(found[2]), int(found[3])
-        if found[4] is not None:
+        digits, minutes, seconds, half = found.groups()
+        hour, minute, second = int(digits), int(minutes), int(seconds)
+        if half is not None:
             if not 1 <= hour <= 12:
                 return None
-            hour = hour % 12 + (12 if found[4] == b"P" else 0)
+            hour = hour % 12 + (12 if half == b"P" else 0)
         if hour > 23 or minute > 59 or second > 59:
             return None
-        return self._day.replace(hour=hour, minute=minute, second=second)
+        return datetime(day.year, day.month, day.day, hour, minute, second)
 
 
 _USUAL_TIME = re.compile(rb"(\d{1,2}):(\d\d):(\d\d)(?: ([AP])M)?")

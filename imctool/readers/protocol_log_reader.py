@@ -106,36 +106,44 @@ class LogReader:
     def _take_exchanges(self, window: bytes, position: int) -> int:
         """Take commands with their replies; return where they end, 0 where none stands here."""
         sessions = self._sessions
-        direction = sessions.exchange_direction
+        dialogue = sessions.exchanging
         end = 0
-        while direction is not None:
-            found = exchange_at(window, position, direction)
+        while dialogue is not None:
+            found = exchange_at(window, position, dialogue.direction)
             if found is None:
                 break
-            time = self._time_of(found.stamp, found.date, found.time)
-            answered = time
-            if found.later_stamp is not None:
-                answered = self._clock.read(found.date, found.later)
+            (
+                stamp, date, clock, later, later_clock, command, code, text,
+                lines, entries, packet, blank, end_of_reply,
+            ) = found  # fmt: skip
+            time = self._newest if stamp == self._same else self._time_of(stamp, date, clock)
+            answered = time if later is None else self._clock.read(date, later_clock)
             if time is None or answered is None:
                 break
-            self._note_time(time)
-            self._note_time(answered)
-            self._date = found.date
-            self._same = found.later_stamp or found.stamp
-            self._impossible = self._in_junk = self._ends_bare = False
-            end = found.end
-            sessions.take_exchange(found, self._number + 1, time, answered)
+            if time is not self._newest:
+                self._note_time(time)
+            if answered is not time:
+                self._note_time(answered)
+            self._date = date
+            self._same = later or stamp
+            number = self._number + 1
+            sessions.note_exchange(packet=packet, blank=blank)
+            dialogue.command(command, number, time)
+            dialogue.reply(code, text, number + lines, answered)
+            if dialogue.finished:
+                sessions.collect()
+            end = end_of_reply
             self._number += window.count(b"\n", position, end)
-            self._entries += found.entries
+            self._entries += entries
             position = end
-            if self.found or sessions.expects_reply_or_text:
+            if code == 354 or self.found:
                 break
+        if end:
+            self._impossible = self._in_junk = self._ends_bare = False
         return end
 
     def _time_of(self, stamp: bytes, date: bytes, time: bytes) -> datetime | None:
         """Return when an entry was written, None where that is not told by its timestamp alone."""
-        if stamp == self._same:
-            return self._newest
         if self._same and stamp.startswith(self._same):
             return None
         return self._clock.read(date, time)

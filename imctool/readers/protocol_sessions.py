@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
 from enum import Enum, auto
 
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
 from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
-from imctool.readers.protocol_exchanges import RESCHEDULING, Exchange
+from imctool.readers.protocol_exchanges import RESCHEDULING
 from imctool.readers.protocol_log_lines import Entry
 from imctool.readers.smtp_dialogue import (
     Dialogue,
@@ -147,7 +146,7 @@ class Sessions:
             self._packet(text[len(_PACKET) :], entry, len(_PACKET))
         elif not self._connection(text):
             self._unmarked(text, entry)
-        self._collect()
+        self.collect()
 
     def continue_entry(self, line: bytes) -> None:
         """Take a line without a timestamp: it belongs to the last entry."""
@@ -157,7 +156,7 @@ class Sessions:
             self._continue_packet(line.rstrip(b"\r\n"))
         elif self._continues is Continues.REPLY and self._open_reply is not None:
             self._reply_line(line.rstrip(b"\r\n"), self._open_reply[1])
-        self._collect()
+        self.collect()
 
     def continue_line(self, line: bytes) -> None:
         """Take the rest of a line too long to come in one piece; only a message text keeps it."""
@@ -185,8 +184,12 @@ class Sessions:
     # Many entries in one go
 
     @property
-    def exchange_direction(self) -> Direction | None:
-        """In which direction a command and its reply may come next, None in any doubt."""
+    def exchanging(self) -> Dialogue | None:
+        """The dialogue in which a command and its reply may come next, None in any doubt.
+
+        It may be given them at once, with ``note_exchange`` before: the same as to take their
+        entries one by one.
+        """
         dialogue = self._dialogue
         if (
             dialogue is None
@@ -197,34 +200,20 @@ class Sessions:
             or dialogue.expects_text
         ):
             return None
-        return dialogue.direction
+        return dialogue
 
     @property
     def in_packet_of_lines(self) -> bool:
         """Whether an empty line now ends a packet outside a text; else it says nothing there."""
         return self._continues is Continues.PACKET
 
-    @property
-    def expects_reply_or_text(self) -> bool:
-        """Whether no command may come now: a 354 was given."""
-        return self._dialogue is not None and self._dialogue.expects_text
-
-    def take_exchange(
-        self, exchange: Exchange, number: int, time: datetime | None, answered: datetime | None
-    ) -> None:
-        """Take a command and its reply at once, the first entry standing on line ``number``.
-
-        The same as to take their entries one by one where ``exchange_direction`` allows them.
-        """
-        dialogue = self._dialogue
-        assert dialogue is not None
+    def note_exchange(self, *, packet: bool, blank: bool) -> None:
+        """Note how a command and its reply are logged: by packet, with an empty line after it."""
         self._arrows = self.commands_seen = True
-        self.texts_seen |= exchange.packet
-        self._ends_shown |= exchange.blank
+        if packet:
+            self.texts_seen = True
+            self._ends_shown |= blank
         self._continues = Continues.NOTHING
-        dialogue.command(exchange.command, number, time)
-        dialogue.reply(exchange.code, exchange.text, number + exchange.lines, answered)
-        self._collect()
 
     @property
     def takes_packets(self) -> bool:
@@ -447,7 +436,7 @@ class Sessions:
         self._echo.clear()
         if self._dialogue is not None:
             self._dialogue.end()
-            self._collect()
+            self.collect()
 
     def _finish_text(self, answer: Entry | None) -> None:
         """Rebuild the text, if one was logged, now that its reply stands or never comes."""
@@ -480,7 +469,8 @@ class Sessions:
         newer = self._version is not None and not self._version.startswith("4.")
         return not newer and self._longest <= ENTRY_LIMIT
 
-    def _collect(self) -> None:
+    def collect(self) -> None:
+        """Hand on the transactions that are finished."""
         dialogue = self._dialogue
         if dialogue is not None and dialogue.finished:
             for transaction in dialogue.finished:

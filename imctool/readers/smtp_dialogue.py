@@ -38,7 +38,7 @@ _COMMAND = re.compile(
 _KINDS = dict(Command.__members__)
 _MAIL, _RCPT, _DATA, _TEXT, _RESET, _QUIT, _OTHER = Command
 _BARE_COMMANDS = {b"DATA": _DATA, b"RSET": _RESET, b"QUIT": _QUIT}
-_ADDRESSED = re.compile(rb'(?:RCPT TO|(MAIL FROM)):<([^">@\s][^">]*)>')
+_ADDRESSED = re.compile(rb"(?:RCPT TO|(MAIL FROM)):<([!#-=?A-~][!#-=?-~]*)>")
 _VERB = re.compile(
     rb"\s*(?:HELO|EHLO|(?:MAIL|SEND|SOML|SAML)\s+FROM|RCPT\s+TO|DATA|RSET|QUIT|NOOP|VRFY|EXPN|HELP"
     rb"|TURN|ETRN|AUTH|STARTTLS|XEXCH50)\b",
@@ -81,9 +81,7 @@ def parse_command(line: bytes) -> tuple[Command, str]:
         return bare, ""
     usual = _ADDRESSED.match(line)
     if usual is not None:
-        address = usual[2].decode("latin-1")
-        if not address.isspace() and address.isprintable():
-            return (_RCPT if usual[1] is None else _MAIL), address.strip()
+        return (_RCPT if usual[1] is None else _MAIL), usual[2].decode("ascii")
     found = _COMMAND.match(line)
     if found is None:
         return _OTHER, ""
@@ -282,8 +280,10 @@ class Dialogue:
             self._pass_over(code, text)
         if not pending or (code == 221 and not self._waiting[_QUIT]):
             return
-        kind, owner, address = self._pop()
+        kind, owner, address = pending.popleft()
+        self._waiting[kind] -= 1
         if owner is not None:
+            owner.awaiting -= 1
             owner.ended = time or owner.ended
             if code < 300 and kind is _RCPT:
                 owner.accept(address)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mmap
+from dataclasses import replace
 
 from imctool.model.evidence import Defect, EvidenceFile, Location
 from imctool.model.mail import Envelope, Skeleton, SpoolFile
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import parse_mts_id
+from imctool.readers.delivery_report import delivery_report_in, looks_like_report
 from imctool.readers.envelope import read_envelope
 from imctool.readers.file_buffer import Buffer, open_buffer
 from imctool.readers.mime_skeleton import read_skeleton
@@ -44,9 +46,12 @@ def spool_file_from_buffer(
     location: Location,
     *,
     most_recipients: int | None = KEPT_RECIPIENTS,
-    with_received: bool = False,
+    for_ledger: bool = False,
 ) -> SpoolFile:
-    """Return the mail that ``buffer`` holds, with its own Received field if that is wanted."""
+    """Return the mail that ``buffer`` holds.
+
+    ``for_ledger`` asks for its own Received field and, if it is a delivery report, what that says.
+    """
     path = location.path
     envelope, problems = read_envelope(buffer, most_recipients=most_recipients)
     skeleton = read_skeleton(buffer, envelope.raw_length, name=path)
@@ -55,8 +60,15 @@ def spool_file_from_buffer(
         found = (Defect(Location(path, offset=offset), reason) for offset, reason in problems)
         defects = (*found, *defects)
     name = _spool_name(path, envelope, skeleton)
-    received = own_received(skeleton, name) if with_received else None
-    return SpoolFile(location, name, len(buffer), envelope, skeleton, defects, received)
+    if not for_ledger:
+        return SpoolFile(location, name, len(buffer), envelope, skeleton, defects)
+    received = own_received(skeleton, name)
+    mail = SpoolFile(location, name, len(buffer), envelope, skeleton, defects, received)
+    if looks_like_report(skeleton, envelope.originator):
+        report = delivery_report_in(buffer, mail)
+        if report is not None:
+            return replace(mail, report=report)
+    return mail
 
 
 def _spool_name(path: str, envelope: Envelope, skeleton: Skeleton) -> SpoolName | None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from sys import intern
 
 from imctool.model.evidence import Defect, EvidenceFile, Location
 from imctool.model.smtp import LogSpan
 from imctool.model.tracking import TrackingRecord
 from imctool.readers.file_buffer import open_binary
-from imctool.readers.log_bytes import byte_lines
+from imctool.readers.log_bytes import byte_windows
 
 KEPT_RECIPIENTS = 1000
 """So many recipients of a record are kept; the count is that of the record."""
@@ -28,6 +29,7 @@ _RECORD = re.compile(
     r"[ ]+(\d{1,2}):(\d{1,2}):(\d{1,2})[ ]*(?:GMT|UTC|Z)?[ ]*(?:\t|\r?\n|$)"
 )
 _SNIFF = re.compile(r"(?:^|\n)" + _RECORD.pattern)
+_USUAL_TIME = re.compile(r"(\d{4})[./-](\d\d?)[./-](\d\d?) (\d\d?):(\d\d?):(\d\d?)")
 _STATUS = {"", "0", "1"}
 
 
@@ -52,7 +54,7 @@ def read_tracking_log(file: EvidenceFile) -> Iterator[LogRecord]:
     """Yield what a tracking log holds, the LogSpan last; a file not readable is a Defect."""
     try:
         with open_binary(file.path) as stream:
-            yield from parse_tracking_log(byte_lines(stream), file.name)
+            yield from parse_tracking_log(byte_windows(stream), file.name)
     except OSError as error:
         yield Defect(file.location(), error.strerror or "cannot be read")
 
@@ -60,15 +62,15 @@ def read_tracking_log(file: EvidenceFile) -> Iterator[LogRecord]:
 def parse_tracking_log(lines: Iterable[bytes], name: str) -> Iterator[LogRecord]:
     """Yield TrackingRecords and Defects in file order, and a LogSpan with first and last time.
 
-    ``lines`` keep their line ends; ``name`` is the path that locations carry. A record with
-    fewer recipient lines than field 13 says is yielded with those it has, and a Defect.
+    ``lines`` keep their line ends, one or many of them in each item; ``name`` is the path that
+    locations carry. A record with fewer recipient lines than field 13 says is yielded with those
+    it has, and a Defect.
     """
     log = _LogReader(name)
-    for line in lines:
-        log.feed(line)
-        if log.found:
-            yield from log.found
-            log.found.clear()
+    for window in lines:
+        log.read(window)
+        yield from log.found
+        log.found.clear()
     log.finish()
     yield from log.found
 
@@ -153,7 +155,95 @@ class _LogReader:
         self._last: datetime | None = None
         self._foreign = False
 
-    def feed(self, line: bytes) -> None:
+    def read(self, window: bytes) -> None:
+        """Take whole lines, or one piece of a line that is longer than the limit."""
+        text = _usual_text(window) if self._line_ended and self._number else None
+        if text is not None and not self._foreign:
+            self._nuls = False
+            self._take_rows(text.split("\n"))
+            return
+        position = 0
+        while position < len(window):
+            after = window.find(b"\n", position) + 1 or len(window)
+            self._feed(window[position:after])
+            position = after
+
+    def _take_rows(self, rows: list[str]) -> None:
+        """Take lines without their LF; behind the last of them nothing is left."""
+        position = 0
+        end = len(rows) - 1
+        while position < end:
+            row = rows[position]
+            self._number += 1
+            position += 1
+            if self._record is None and row:
+                after = self._take_usual_record(row, rows, position, end)
+                if after:
+                    self._number += after - position
+                    position = after
+                    continue
+            self._take_text(row + "\n")
+
+    def _take_usual_record(self, row: str, rows: list[str], position: int, end: int) -> int:
+        """Take a record with nothing unusual about it whose recipients begin at ``position``.
+
+        Returns where they end, 0 where it is no such record.
+        """
+        fields = row.split("\t")
+        if len(fields) != 13:
+            return 0
+        (
+            message_id, event, when, gateway, partner, remote_id, originator, priority, length,
+            seconds, cost, subject_id, count,
+        ) = map(str.strip, fields)  # fmt: skip
+        stamp = _USUAL_TIME.fullmatch(when)
+        after = position + int(count) if count.isdecimal() and len(count) < 4 else end + 1
+        if (
+            stamp is None
+            or after > end
+            or not event.isdecimal()
+            or len(event) > 6
+            or fields[1] != event
+            or fields[2] != when
+            or "\r" in fields[0]
+        ):
+            return 0
+        recipients = []
+        for one in rows[position:after]:
+            name, _, status = one.partition("\t")
+            name = name.strip()
+            if not name or "\t" in status:
+                return 0
+            recipients.append((name, status.strip()))
+        year, month, day, hour, minute, second = map(int, stamp.groups())
+        try:
+            time = datetime(year, month, day, hour, minute, second, 0, UTC)
+        except ValueError:
+            return 0
+        self._stray = False
+        self._note_record(time)
+        self.found.append(
+            TrackingRecord(
+                Location(self._name, self._number),
+                message_id,
+                int(event),
+                time,
+                intern(gateway),
+                intern(partner),
+                remote_id,
+                originator,
+                priority,
+                int(length) if length.isdecimal() and len(length) < 20 else None,
+                seconds,
+                cost,
+                subject_id,
+                len(recipients),
+                tuple(recipients),
+            )
+        )
+        return after
+
+    def _feed(self, line: bytes) -> None:
         """Take one line; of one longer than the limit only the first piece is read."""
         goes_on = not self._line_ended
         self._line_ended = line.endswith(b"\n")
@@ -167,7 +257,10 @@ class _LogReader:
             self._nuls = False
             if goes_on:
                 return
-        text = _decoded(line)
+        self._take_text(_decoded(line))
+
+    def _take_text(self, text: str) -> None:
+        """Take the text of one line."""
         if self._number == 1 and exchange_2000_tracking(text):
             self._foreign = True
             self._defect("message tracking log of Exchange 2000 or later", 1)
@@ -203,11 +296,16 @@ class _LogReader:
             return
         fields = [field.strip() for field in text.split("\t")]
         self._record = _OpenRecord(self._number, fields, time)
-        self._records += 1
-        self._first = min(self._first or time, time)
-        self._last = max(self._last or time, time)
+        self._note_record(time)
         if not self._record.wants:
             self._end_record()
+
+    def _note_record(self, time: datetime) -> None:
+        self._records += 1
+        if self._first is None or time < self._first:
+            self._first = time
+        if self._last is None or time > self._last:
+            self._last = time
 
     def _take_recipient(self, text: str) -> None:
         record = self._record
@@ -235,6 +333,16 @@ class _LogReader:
 
     def _defect(self, reason: str, number: int | None) -> None:
         self.found.append(Defect(Location(self._name, line=number), reason))
+
+
+def _usual_text(window: bytes) -> str | None:
+    """Return the text of whole lines; None where they must be decoded one by one."""
+    if b"\0" in window or not window.endswith(b"\n"):
+        return None
+    try:
+        return window.decode("ascii" if window.isascii() else "cp1252")
+    except UnicodeDecodeError:
+        return None
 
 
 def _decoded(line: bytes) -> str:

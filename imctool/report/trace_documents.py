@@ -65,7 +65,7 @@ class Step:
     sure: bool
 
 
-_SOURCES = {"spool-file": "spool"}
+_SOURCES = {"spool-file": "spool", "queue-dat": "spool"}
 
 
 def steps(message: Message) -> Iterator[Step]:
@@ -74,7 +74,8 @@ def steps(message: Message) -> Iterator[Step]:
     before: Observation | None = None
     for seen in message.observations:
         kind = str(seen.kind)
-        source = _SOURCES.get(kind, kind) if seen.location in own else "report"
+        of_report = seen.location not in own and seen.kind is not ObservationKind.QUEUE
+        source = "report" if of_report else _SOURCES.get(kind, kind)
         if seen.time is None or before is None or before.time is None:
             yield Step(seen, source, None, sure=True)
         else:
