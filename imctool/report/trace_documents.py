@@ -13,7 +13,7 @@ from imctool.model.diagnosis import FileCount, Server
 from imctool.model.evidence import Defect, Location
 from imctool.model.finding import Finding
 from imctool.model.mail import MailFormat
-from imctool.model.message import Fate, Message, Observation
+from imctool.model.message import Fate, Message, Observation, ObservationKind
 from imctool.report.documents import (
     Document,
     defect_document,
