@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import tzinfo
 
 from imctool.causes.case import Case
 from imctool.causes.findings import Tool, find_causes
+from imctool.database.connection import CaseConnection
 from imctool.knowledge.cause import load_causes
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.ledger import Ledger, build_ledger
+from imctool.ledger.messages import Messages
 from imctool.model.diagnosis import Diagnosis, Input, Missing
 from imctool.model.evidence import InputKind
+from imctool.model.finding import Finding
 from imctool.readers.collection import Collection
 
 
@@ -20,15 +23,34 @@ def diagnose(collection: Collection, tool: Tool, zone: tzinfo | None = None) -> 
     """Return the whole diagnosis of what was collected."""
     ledger = build_ledger(collection, zone)
     case = Case.open(ledger, collection.registry, collection.character_sets)
+    findings = find_causes(case, load_causes(), tool)
+    if collection.case is not None:
+        save_findings(collection.case, ledger.messages, findings)
     return Diagnosis(
         inputs=tuple(_timed(one, ledger.clock) for one in collection.inputs),
         files=collection.files,
         server=ledger.server,
         messages=ledger.messages,
-        findings=find_causes(case, load_causes(), tool),
+        findings=findings,
         missing=tuple(missing_evidence(collection, ledger)),
         defects=tuple(collection.defects),
     )
+
+
+def save_findings(case: CaseConnection, messages: Messages, findings: Iterable[Finding]) -> None:
+    """Write the findings and which messages each explains, to be queried in the case."""
+    places = {entry.number: place for place, entry in enumerate(messages.entries)}
+    case.execute("DELETE FROM finding")
+    case.execute("DELETE FROM finding_message")
+    for number, one in enumerate(findings, 1):
+        row = (
+            number, one.article, one.title, str(one.severity), str(one.confidence),
+            str(one.fate), one.cause, one.fixed_in,
+        )  # fmt: skip
+        case.insert("finding", [row], len(row))
+        explained = ((number, places[message.number]) for message in one.messages)
+        case.insert("finding_message", explained, 2)
+    case.commit()
 
 
 def _timed(one: Input, clock: ServerClock) -> Input:

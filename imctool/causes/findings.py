@@ -76,8 +76,7 @@ def _groups(
     groups: dict[str, list[Cause]] = defaultdict(list)
     for cause in causes:
         if any(
-            (match.fates is None or fate in match.fates)
-            and (fate is None or match.needs <= traits)
+            (match.fates is None or fate in match.fates) and (fate is None or match.needs <= traits)
             for match in cause.matches
         ):
             groups[cause.group].append(cause)

@@ -9,11 +9,13 @@ import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
+    CASE,
     EVIDENCE,
     Reading,
     complain,
     console_for,
     evidence_paths,
+    opened_case,
     output_stream,
     overlaps,
     reading_options,
@@ -30,9 +32,16 @@ if TYPE_CHECKING:
 @click.command("diagnose")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=EVIDENCE)
 @click.option("--all", "every", is_flag=True, help="List every message, delivered ones too.")
+@CASE
 @reading_options("text", "json", "jsonl", "html")
 @click.pass_context
-def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], every: bool) -> None:
+def command(
+    ctx: click.Context,
+    reading: Reading,
+    paths: tuple[str, ...],
+    every: bool,
+    case_file: str | None,
+) -> None:
     """Account for every message under PATH; name each cause with its article and remedy.
 
     PATH is an Exchsrvr tree, an Imcdata folder, or any folder of collected evidence. Ends with
@@ -43,15 +52,15 @@ def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], every:
     from imctool.cli.main import COMMANDS
     from imctool.readers.collection import collect
 
-    with evidence_paths(paths) as roots:
+    with evidence_paths(paths) as roots, opened_case(case_file, roots) as case:
         refuse_output_inside(reading, roots)
-        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs)
-    diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)
-    if reading.since is not None or reading.until is not None:
-        diagnosis = _narrowed(diagnosis, reading)
-    if nothing_read(collection):
-        complain(reading, f"nothing could be read under {', '.join(paths)}")
-    _write(diagnosis, reading, every)
+        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs, case=case)
+        diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)
+        if reading.since is not None or reading.until is not None:
+            diagnosis = _narrowed(diagnosis, reading)
+        if nothing_read(collection):
+            complain(reading, f"nothing could be read under {', '.join(paths)}")
+        _write(diagnosis, reading, every)
     if nothing_read(collection):
         ctx.exit(exit_status.NOTHING_READ)
     if diagnosis.findings:

@@ -19,6 +19,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from imctool.database.connection import CaseConnection
     from imctool.readers.local_time import DateOrder
 
 
@@ -180,6 +181,40 @@ class _Zone(click.ParamType[tzinfo]):
             return ZoneInfo(text)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             self.fail(f"{value!r} is no time zone; write America/New_York or -0500", param, ctx)
+
+
+CASE = click.option(
+    "--case", "case_file", type=click.Path(dir_okay=False), metavar="FILE",
+    help="Keep what is read in this SQLite file; the next run reads only what changed.",
+)  # fmt: skip
+"""The option that names a case database."""
+
+
+@contextmanager
+def opened_case(case_file: str | None, roots: Iterable[Path]) -> Iterator[CaseConnection | None]:
+    """Give the case database, made if missing; None where none is asked for.
+
+    Raises click.UsageError where the file lies inside the evidence or is something else, and
+    ends the run with the status of a guard where another run has it open.
+    """
+    if case_file is None:
+        yield None
+        return
+    from imctool.cli import exit_status
+    from imctool.database.connection import CaseConnection, CaseInUseError, NoCaseError
+
+    refuse_inside(case_file, roots)
+    try:
+        case = CaseConnection(Path(case_file))
+    except NoCaseError as error:
+        raise click.UsageError(str(error)) from error
+    except CaseInUseError as error:
+        click.echo(f"imctool: {error}; wait for it to end", err=True)
+        raise click.exceptions.Exit(exit_status.REFUSED_BY_GUARD) from error
+    try:
+        yield case
+    finally:
+        case.close()
 
 
 @contextmanager

@@ -9,10 +9,12 @@ import click
 
 from imctool.cli import exit_status
 from imctool.cli.options import (
+    CASE,
     EVIDENCE,
     Reading,
     complain,
     evidence_paths,
+    opened_case,
     output_stream,
     overlaps,
     reading_options,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--all", "every", is_flag=True, help="Rebuild every accepted message, lost or not.")
 @click.option("-n", "--dry-run", is_flag=True, help="Tell what would be written; write nothing.")
+@CASE
 @reading_options("text", "json", output=False)
 @click.pass_context
 def command(
@@ -50,6 +53,7 @@ def command(
     form: str,
     every: bool,
     dry_run: bool,
+    case_file: str | None,
 ) -> None:
     """Rebuild inbound messages that the server accepted and lost.
 
@@ -66,9 +70,9 @@ def command(
     from imctool.repair.log_texts import protocol_logs, read_texts
     from imctool.repair.recovery import Target, plan_recovery, recover
 
-    with evidence_paths(paths) as roots:
+    with evidence_paths(paths) as roots, opened_case(case_file, roots) as case:
         refuse_folder(folder, roots)
-        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs)
+        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs, case=case)
         if nothing_read(collection):
             complain(reading, f"nothing could be read under {', '.join(paths)}")
             ctx.exit(exit_status.NOTHING_READ)

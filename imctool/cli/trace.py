@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -9,11 +10,13 @@ import click
 from imctool.cli import exit_status
 from imctool.cli.diagnose import nothing_read
 from imctool.cli.options import (
+    CASE,
     EVIDENCE,
     Reading,
     complain,
     console_for,
     evidence_paths,
+    opened_case,
     output_stream,
     overlaps,
     reading_options,
@@ -31,9 +34,16 @@ if TYPE_CHECKING:
 @click.command("trace")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=EVIDENCE)
 @click.argument("key", metavar="KEY")
+@CASE
 @reading_options("text", "json", "jsonl", "csv", "html")
 @click.pass_context
-def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], key: str) -> None:
+def command(
+    ctx: click.Context,
+    reading: Reading,
+    paths: tuple[str, ...],
+    key: str,
+    case_file: str | None,
+) -> None:
     """Tell one message's life in time order: spool, protocol, tracking, events, reports.
 
     KEY is a spool name, a Message-ID, an MTS-ID or its tail, or an address, which gives every
@@ -43,6 +53,7 @@ def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], key: s
     from imctool.causes.diagnosis import diagnose
     from imctool.causes.findings import Tool
     from imctool.cli.main import COMMANDS
+    from imctool.ledger.case_search import places_holding
     from imctool.ledger.search import find_messages, parse_key
     from imctool.readers.collection import collect
     from imctool.report.trace_documents import key_words
@@ -51,12 +62,18 @@ def command(ctx: click.Context, reading: Reading, paths: tuple[str, ...], key: s
         readings = parse_key(key)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="KEY") from error
-    with evidence_paths(paths) as roots:
+    with evidence_paths(paths) as roots, opened_case(case_file, roots) as case:
         refuse_output_inside(reading, roots)
-        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs)
+        collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs, case=case)
         diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)
-        found = find_messages(diagnosis.messages, readings, roots)
-    trace = _traced(key, found, diagnosis, reading)
+        messages: Iterable[Message] = diagnosis.messages
+        if case is not None:
+            # An MTS-ID is spelt in several ways but for its tail.
+            words = {one.value.rpartition(";l=")[2] for one in readings}
+            places = {place for word in words for place in places_holding(case, word)}
+            messages = (diagnosis.messages[place] for place in sorted(places))
+        found = find_messages(messages, readings, roots)
+        trace = _traced(key, found, diagnosis, reading)
     _write(trace, reading)
     for defect in trace.defects:
         complain(reading, f"{defect.location}: {defect.reason}")

@@ -75,15 +75,25 @@ CREATE TABLE message (
     id INTEGER PRIMARY KEY, direction TEXT NOT NULL, fate TEXT NOT NULL, spool_name TEXT,
     originator TEXT, recipient_count INTEGER NOT NULL, message_id TEXT, mts_id TEXT, first TEXT,
     last TEXT, assumed_zone INTEGER NOT NULL, bad_folder INTEGER NOT NULL, wanting TEXT NOT NULL,
-    notes TEXT NOT NULL
+    traits TEXT NOT NULL, original INTEGER
 );
 CREATE TABLE message_record (
     message INTEGER NOT NULL, series TEXT NOT NULL, record INTEGER NOT NULL,
     report INTEGER NOT NULL, PRIMARY KEY (message, report, series, record)
 ) WITHOUT ROWID;
+CREATE TABLE finding (
+    id INTEGER PRIMARY KEY, article TEXT, title TEXT NOT NULL, severity TEXT NOT NULL,
+    confidence TEXT NOT NULL, fate TEXT NOT NULL, cause TEXT NOT NULL, fixed_in TEXT
+);
+CREATE TABLE finding_message (
+    finding INTEGER NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (finding, message)
+) WITHOUT ROWID;
 """
 
 TABLES = _EVIDENCE + _RESULTS
+
+RESULT_TABLES = ("message", "message_record", "finding", "finding_message")
+"""The tables of what follows from the evidence; made anew whenever that has changed."""
 
 INDEXES = """
 CREATE INDEX IF NOT EXISTS spool_file_by_file ON spool_file (file);

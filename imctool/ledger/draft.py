@@ -28,7 +28,8 @@ class Draft:
 
     ``report_of`` is the MTS-ID of the message that a report speaks of; ``reports`` are the
     drafts of the reports on this message, ``noted`` mails from elsewhere that report it,
-    ``queued`` the places where Queue.dat has its name. ``number`` is that of its entry in the ledger.
+    ``queued`` the places where Queue.dat has its name. ``number`` is that of its entry in the
+    ledger.
     """
 
     direction: Direction
@@ -44,7 +45,7 @@ class Draft:
     queued: list[QueueEntry] = field(default_factory=list)
     number: int = -1
     transaction_numbers: Sequence[int] = ()
-    _message_id: str | None | bool = False
+    _message_id: str | bool | None = False
 
     @property
     def message_id(self) -> str | None:
@@ -194,7 +195,9 @@ def traits_of(draft: Draft) -> frozenset[str]:
     found = _TRAITS.get(has)
     if found is None:
         names = ("files", "events", "transactions", "many-recipients", "over-limit")
-        found = _TRAITS[has] = frozenset(name for name, there in zip(names, has, strict=True) if there)
+        found = _TRAITS[has] = frozenset(
+            name for name, there in zip(names, has, strict=True) if there
+        )
     return found
 
 

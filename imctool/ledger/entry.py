@@ -32,7 +32,8 @@ class Entry:
 
     __slots__ = (
         "bad_folder", "direction", "events", "fate", "files", "first", "name", "noted", "number",
-        "original", "report_of", "reports", "subject", "tracking", "traits", "transactions", "wanting",
+        "original", "report_of", "reports", "subject", "tracking", "traits", "transactions",
+        "wanting",
     )  # fmt: skip
 
     def __init__(self, number: int, direction: Direction, name: int | None = None) -> None:

@@ -23,10 +23,11 @@ class EventNumbers:
         self.by_id: dict[int, list[int]] = defaultdict(list)
         self.managed: list[int] = []
 
-    def add(self, number: int, event: Event) -> None:
-        self.times.append((event.time, number))
-        self.by_id[event.event_id].append(number)
-        if event.source.lower() == _MANAGER:
+    def add(self, number: int, time: datetime | None, event_id: int, source: str) -> None:
+        """Note an event."""
+        self.times.append((time, number))
+        self.by_id[event_id].append(number)
+        if source.lower() == _MANAGER:
             self.managed.append(number)
 
 

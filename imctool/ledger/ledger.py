@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from imctool.ledger.bad_folder import mark_bad_folder
+from imctool.ledger.case_results import restore_results, save_results
 from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
 from imctool.ledger.copies import Copies, find_copies
 from imctool.ledger.coverage import EvidenceMap, map_evidence
@@ -48,7 +49,13 @@ class Ledger:
 
 
 def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
-    """Return every message that the evidence shows, each once, with its fate."""
+    """Return every message that the evidence shows, each once, with its fate.
+
+    A case whose evidence has not changed gives back the ledger that was made of it before.
+    """
+    restored = restore_results(collection, zone)
+    if restored is not None:
+        return _taken_up(collection, zone, *restored)
     copies = find_copies(collection)
     traces = ServerTraces()
     joiner = join_records(collection, copies, traces)
@@ -68,7 +75,6 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     known = {entry.number for entry in entries}
     entries += [entry for entry in joiner.entries if entry.bad_folder and entry.number not in known]
     starts = tuple(service_times(events, starts=True))
-    restarts = tuple(sorted({*starts, *service_times(events, starts=False)}))
     evidence = map_evidence(collection, events, clock, connector_tracked=traces.connector_tracked)
     cut = _cut_transactions(collection, copies)
     around = Surroundings(clock, evidence, starts, cut, frozenset(rivals))
@@ -78,14 +84,34 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
         times = draft.times(clock)
         entry.first = times[0].timestamp() if times else None
         entry.traits = traits_of(draft)
-    return Ledger(
-        Messages.in_order(entries, opener, clock),
-        clock,
-        traces.describe(collection, clock),
-        evidence,
-        events,
-        restarts,
-    )
+    messages = Messages.in_order(entries, opener, clock)
+    if collection.case is not None:
+        save_results(collection.case, messages, traces, copies, zone)
+    return _ledger(collection, messages, traces, events, evidence, clock)
+
+
+def _ledger(
+    collection: Collection,
+    messages: Messages,
+    traces: ServerTraces,
+    events: EventLog,
+    evidence: EvidenceMap,
+    clock: ServerClock,
+) -> Ledger:
+    server = traces.describe(collection, clock)
+    times = {time for starts in (True, False) for time in service_times(events, starts=starts)}
+    return Ledger(messages, clock, server, evidence, events, tuple(sorted(times)))
+
+
+def _taken_up(
+    collection: Collection, zone: tzinfo | None, entries: list[Entry], traces: ServerTraces
+) -> Ledger:
+    """Return the ledger that a case holds, its messages made of the records as before."""
+    clock = derive_clock(zone, collection.registry, traces.stamps)
+    events = EventLog(collection.events, traces.events, clock)
+    evidence = map_evidence(collection, events, clock, connector_tracked=traces.connector_tracked)
+    messages = Messages(entries, Opener(collection), clock)
+    return _ledger(collection, messages, traces, events, evidence, clock)
 
 
 def _pairs(

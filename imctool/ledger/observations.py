@@ -142,7 +142,9 @@ def _of_file(kind: InputKind, file: SpoolFile, clock: ServerClock) -> Observatio
 _MOST_FAILURES = 20
 
 
-def _of_report(file: SpoolFile, report: DeliveryReport, clock: ServerClock) -> Iterator[Observation]:
+def _of_report(
+    file: SpoolFile, report: DeliveryReport, clock: ServerClock
+) -> Iterator[Observation]:
     """Yield one observation for each recipient that a report names, the first twenty of them."""
     moment = file.moment
     told = (clock.utc(moment), ObservationKind.REPORT, file.location)

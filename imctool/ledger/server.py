@@ -22,23 +22,28 @@ _STOPPED = frozenset({1001, 4094, 4102})
 class ServerTraces:
     """What the records say of the server itself, gathered while the ledger reads each once.
 
-    ``stamps`` are wall-clock time and distance from UTC of the server's own Received lines;
-    ``events`` finds its events again by their numbers.
+    ``host_counts`` and ``computers`` count the names it is called by; ``tracked`` are the
+    tracking events that the connector wrote; ``stamps`` are wall-clock time and distance from
+    UTC of the server's own Received lines; ``events`` finds its events again by their numbers.
     """
 
     def __init__(self) -> None:
         self.stamps: list[tuple[datetime, timedelta]] = []
         self.events = EventNumbers()
-        self.connector_tracked = False
-        self._hosts: Counter[str] = Counter()
-        self._computers: Counter[str] = Counter()
-        self._versions: set[str] = set()
-        self._tracked: set[int] = set()
+        self.host_counts: Counter[str] = Counter()
+        self.computers: Counter[str] = Counter()
+        self.versions: set[str] = set()
+        self.tracked: set[int] = set()
+
+    @property
+    def connector_tracked(self) -> bool:
+        """Whether the tracking log has any record of the connector's."""
+        return bool(self.tracked)
 
     @property
     def hosts(self) -> set[str]:
         """The host names, lower case, that the server's own Received lines give."""
-        return {host.lower() for host in self._hosts}
+        return {host.lower() for host in self.host_counts}
 
     def see_file(self, file: SpoolFile) -> None:
         """Gather what a mail's own Received line says."""
@@ -46,31 +51,30 @@ class ServerTraces:
         if received is None:
             return
         if received.host:
-            self._hosts[received.host] += 1
+            self.host_counts[received.host] += 1
         if received.version:
-            self._versions.add(received.version)
+            self.versions.add(received.version)
         self.stamps.extend(own_stamps((file,)))
 
     def see_event(self, number: int, event: Event) -> None:
         """Gather the computer's name and the builds that the service names when it starts."""
-        self.events.add(number, event)
+        self.events.add(number, event.time, event.event_id, event.source)
         if event.is_connector:
             if event.computer:
-                self._computers[event.computer] += 1
+                self.computers[event.computer] += 1
             if event.event_id in _STARTED:
-                self._versions.update(_BUILD.findall(event_words(event)))
+                self.versions.update(_BUILD.findall(event_words(event)))
 
     def see_tracking(self, record: TrackingRecord) -> None:
         """Gather which events the connector wrote."""
         if record.by_connector:
-            self.connector_tracked = True
-            self._tracked.add(record.event)
+            self.tracked.add(record.event)
 
     def describe(self, collection: Collection, clock: ServerClock) -> Server:
         """Return the server as all of this shows it."""
-        names = self._hosts + self._computers
+        names = self.host_counts + self.computers
         name = min(names, key=lambda one: (-names[one], one)) if names else None
-        versions = self._versions | {one.version for one in collection.banners}
+        versions = self.versions | {one.version for one in collection.banners}
         inferred = None if versions else self._version_by_tracking()
         if inferred:
             versions.add(inferred)
@@ -91,9 +95,9 @@ class ServerTraces:
         knows only the gateway transfers 1003 to 1007 (Q174078), so these alone mean 4.0
         (inferred).
         """
-        if self._tracked & set(range(1010, 1019)):
+        if self.tracked & set(range(1010, 1019)):
             return "5.x"
-        return "4.0" if self._tracked & {1003, 1004} else None
+        return "4.0" if self.tracked & {1003, 1004} else None
 
 
 def service_times(events: EventLog, *, starts: bool) -> Iterator[datetime]:

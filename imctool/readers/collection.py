@@ -70,10 +70,12 @@ class Collection:
     """All records of the evidence. Events that cannot bear on mail are counted, not kept.
 
     The four kinds that grow with the mail are Series; without a case they move to a temporary
-    database when they are many. ``changed`` says whether anything of it was read in this run.
+    database when they are many. ``changed`` says whether anything differs from what the ``case``
+    held before this run.
     """
 
     def __init__(self, case: CaseConnection | None = None) -> None:
+        self.case = case
         self._connection = case
         held = dict.fromkeys(_IN_MEMORY, 0) if case is not None else _IN_MEMORY
         self.spool_files: Series[tuple[InputKind, SpoolFile]] = Series(

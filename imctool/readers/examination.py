@@ -71,7 +71,8 @@ class Examined(NamedTuple):
     @property
     def file(self) -> EvidenceFile:
         """The file as what it is; only where it has a form."""
-        assert self.form is not None and self.stamp is not None
+        assert self.form is not None
+        assert self.stamp is not None
         return EvidenceFile(
             Path(self.found.path), self.found.name, self.stamp.size, self.kind, self.form
         )

@@ -1,0 +1,189 @@
+"""A ledger kept in its case database, to be queried there and taken up again by the next run."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from imctool import __version__
+from imctool.database.connection import CaseConnection
+from imctool.database.mail_rows import Row, dumps, time_of
+from imctool.database.schema import RESULT_TABLES
+from imctool.ledger.copies import Copies
+from imctool.ledger.entry import Entry
+from imctool.ledger.messages import Messages
+from imctool.ledger.server import ServerTraces
+from imctool.model.direction import Direction
+from imctool.model.message import Fate
+from imctool.model.spool_name import SpoolName
+from imctool.readers.collection import Collection
+
+_SERIES = ("files", "events", "tracking", "transactions", "noted")
+_TABLES = ("spool_file", "event", "tracking", "smtp_transaction", "report")
+"""How the table ``message_record`` calls what an entry lists, in the same order."""
+
+_MADE_WITH = "ledger"
+_TRACES = "server"
+
+
+def _made_with(zone: tzinfo | None) -> str:
+    """Return what the ledger depends on beside the evidence."""
+    return dumps([__version__, None if zone is None else str(zone)])
+
+
+def clear_results(case: CaseConnection) -> None:
+    """Remove what followed from evidence that has changed since."""
+    for table in RESULT_TABLES:
+        case.execute(f"DELETE FROM {table}")
+    case.execute("DELETE FROM note WHERE key IN (?, ?)", (_MADE_WITH, _TRACES))
+
+
+def save_results(
+    case: CaseConnection,
+    messages: Messages,
+    traces: ServerTraces,
+    copies: Copies,
+    zone: tzinfo | None,
+) -> None:
+    """Write every message with its fate and its records, and what the server was told by."""
+    clear_results(case)
+    places = {entry.number: place for place, entry in enumerate(messages.entries)}
+    width = len(_message_columns(0, None, None, {}))
+    case.insert("message", _message_rows(messages, places), width)
+    case.insert("message_record", _record_rows(messages.entries), 4)
+    case.set_note(_TRACES, dumps(_trace_fields(traces, copies)))
+    case.set_note(_MADE_WITH, _made_with(zone))
+    case.commit()
+
+
+def _message_rows(messages: Messages, places: dict[int, int]) -> Iterator[Row]:
+    for place, (entry, message) in enumerate(zip(messages.entries, messages, strict=True)):
+        yield _message_columns(place, entry, message, places)
+
+
+def _message_columns(place: int, entry: Any, message: Any, places: dict[int, int]) -> Row:
+    """Return a row of ``message``; without an entry only its width counts."""
+    if entry is None:
+        return (None,) * 15
+    name = None if entry.name is None else str(SpoolName(entry.name))
+    original = None if entry.original is None else places.get(entry.original.number)
+    return (
+        place, str(entry.direction), str(entry.fate), name, message.originator,
+        message.recipient_count, message.message_id, message.mts_id,
+        None if message.first is None else message.first.isoformat(),
+        None if message.last is None else message.last.isoformat(),
+        message.assumed_zone, entry.bad_folder, dumps(entry.wanting),
+        dumps(sorted(entry.traits)), original,
+    )  # fmt: skip
+
+
+def _record_rows(entries: Iterable[Entry]) -> Iterator[Row]:
+    for place, entry in enumerate(entries):
+        for report, one in enumerate((entry, *entry.reports)):
+            for table, name in zip(_TABLES, _SERIES, strict=True):
+                for number in getattr(one, name):
+                    yield place, table, number, report
+
+
+def _trace_fields(traces: ServerTraces, copies: Copies) -> dict[str, Any]:
+    return {
+        "hosts": traces.host_counts,
+        "computers": traces.computers,
+        "versions": sorted(traces.versions),
+        "tracked": sorted(traces.tracked),
+        "stamps": [(wall.isoformat(), offset.total_seconds()) for wall, offset in traces.stamps],
+        "event_copies": sorted(copies.events),
+    }
+
+
+def restore_results(
+    collection: Collection, zone: tzinfo | None
+) -> tuple[list[Entry], ServerTraces] | None:
+    """Return the entries in order and what tells of the server, as they were saved.
+
+    None where the evidence or what else they depend on is not the same, or where the clock came
+    from pairs of records, which are found only while the ledger is made.
+    """
+    case = collection.case
+    if case is None or collection.changed or case.note(_MADE_WITH) != _made_with(zone):
+        return None
+    fields = json.loads(case.note(_TRACES) or "{}")
+    if not fields or not (zone is not None or fields["stamps"]):
+        return None
+    return list(_entries(case)), _traces(case, fields)
+
+
+def _entries(case: CaseConnection) -> Iterator[Entry]:
+    entries: list[Entry] = []
+    query = (
+        "SELECT id, direction, fate, spool_name, first, bad_folder, wanting, traits, original"
+        " FROM message ORDER BY id"
+    )
+    originals: list[tuple[Entry, int]] = []
+    shared: dict[str, Any] = {}
+    for place, direction, fate, name, first, bad, wanting, traits, original in case.rows(query):
+        value = None if name is None else SpoolName.parse(name).value
+        entry = Entry(place, Direction(direction), value)
+        entry.fate = Fate(fate)
+        moment = time_of(first)
+        entry.first = None if moment is None else moment.timestamp()
+        entry.bad_folder = bool(bad)
+        entry.wanting = shared.setdefault(wanting, tuple(json.loads(wanting)))
+        entry.traits = shared.setdefault(traits + "+", frozenset(json.loads(traits)))
+        if original is not None:
+            originals.append((entry, original))
+        entries.append(entry)
+    for entry, original in originals:
+        entry.original = entries[original]
+    _add_records(case, entries)
+    return iter(entries)
+
+
+def _add_records(case: CaseConnection, entries: list[Entry]) -> None:
+    names = dict(zip(_TABLES, _SERIES, strict=True))
+    reports: dict[tuple[int, int], Entry] = {}
+    listed: dict[str, list[int]] = defaultdict(list)
+    at: tuple[int, int] | None = None
+
+    def finish() -> None:
+        if at is None:
+            return
+        entry = entries[at[0]] if at[1] == 0 else reports.setdefault(at, _report(entries, at[0]))
+        for name, numbers in listed.items():
+            setattr(entry, name, numbers)
+
+    query = "SELECT message, report, series, record FROM message_record"
+    for message, report, series, number in case.rows(query + " ORDER BY 1, 2, 3, 4"):
+        if (message, report) != at:
+            finish()
+            listed = defaultdict(list)
+            at = message, report
+        listed[names[series]].append(number)
+    finish()
+
+
+def _report(entries: list[Entry], place: int) -> Entry:
+    """Return a new entry for a report on the message at that place."""
+    report = Entry(-1, Direction.OUTBOUND)
+    entries[place].reports = [*entries[place].reports, report]
+    return report
+
+
+def _traces(case: CaseConnection, fields: dict[str, Any]) -> ServerTraces:
+    traces = ServerTraces()
+    traces.host_counts = Counter(fields["hosts"])
+    traces.computers = Counter(fields["computers"])
+    traces.versions = set(fields["versions"])
+    traces.tracked = set(fields["tracked"])
+    traces.stamps = [
+        (datetime.fromisoformat(wall), timedelta(seconds=seconds))
+        for wall, seconds in fields["stamps"]
+    ]
+    copies = set(fields["event_copies"])
+    for number, time, event_id, source in case.rows("SELECT id, time, event_id, source FROM event"):
+        if number not in copies:
+            traces.events.add(number, time_of(time), event_id, source)
+    return traces

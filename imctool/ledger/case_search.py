@@ -1,0 +1,49 @@
+"""Which messages of a case may be the ones asked for: found by SQL, to be looked at closely."""
+
+from __future__ import annotations
+
+from imctool.database.connection import CaseConnection
+from imctool.database.mail_rows import dumps
+from imctool.readers.spool_file import KEPT_RECIPIENTS
+
+_COLUMNS = {
+    "tracking": ("message_id", "remote_id", "originator", "recipients", "subject_id"),
+    "smtp_transaction": ("originator", "accepted", "refused", "message_id"),
+    "spool_file": ("originator", "recipients", "message_id", "mts_id", "spool_name", "report"),
+    "event": ("message", "strings"),
+}
+"""Where the text of a key may stand in the records of a message."""
+
+_OWN = ("spool_name", "originator", "message_id", "mts_id")
+
+
+def places_holding(case: CaseConnection, text: str) -> list[int]:
+    """Return the places, in the saved ledger, of the messages that hold ``text`` somewhere.
+
+    In any letter case; and of those with more recipients than the case holds by name.
+    """
+    pattern = "%" + _escaped(dumps(text)[1:-1]) + "%"
+    found = {
+        place
+        for (place,) in case.rows(
+            f"SELECT id FROM message WHERE {_any(_OWN)}", (pattern,) * len(_OWN)
+        )
+    }
+    for table, columns in _COLUMNS.items():
+        query = (
+            f"SELECT message FROM message_record JOIN {table} ON {table}.id = record"
+            f" WHERE series = ? AND ({_any(columns, table)})"
+        )
+        rows = case.rows(query, (table, *(pattern,) * len(columns)))
+        found.update(place for (place,) in rows)
+    long_lists = "SELECT id FROM message WHERE recipient_count > ?"
+    found.update(place for (place,) in case.rows(long_lists, (KEPT_RECIPIENTS,)))
+    return sorted(found)
+
+
+def _any(columns: tuple[str, ...], table: str = "message") -> str:
+    return " OR ".join(f"{table}.{column} LIKE ? ESCAPE '\\'" for column in columns)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
