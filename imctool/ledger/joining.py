@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from imctool.ledger.copies import Copies
 from imctool.ledger.entry import Entry, Opener, with_number
 from imctool.ledger.server import ServerTraces

@@ -51,9 +51,7 @@ def _tie(number: int, entry: Entry, subject: Entry) -> None:
         subject.noted = with_number(subject.noted, number)
 
 
-def _by_names(
-    joiner: Joiner, keys: ReportedMessage, servers: Container[str]
-) -> Entry | None:
+def _by_names(joiner: Joiner, keys: ReportedMessage, servers: Container[str]) -> Entry | None:
     """Return the entry with the MTS-ID or one of the spool names, if they are this server's."""
     if keys.mts_id is not None:
         parsed = parse_mts_id(keys.mts_id)

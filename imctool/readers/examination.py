@@ -107,7 +107,8 @@ def _refused(found: FoundFile, stamp: Stamp | None, error: OSError) -> Examined:
 
 
 def _examine_open(found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail: bool) -> Examined:
-    first = os.read(descriptor, _FIRST_READ)
+    # Not more than there is: a buffer made too large and cut costs more than the reading.
+    first = os.read(descriptor, min(stamp.size + 1, _FIRST_READ))
     base = os.path.basename(found.path)
     form, note = form_of(first[:HEAD], base)
     untold = form is Form.UNKNOWN and not note and stamp.size >= 56 and b"\0" in first[:HEAD]

@@ -10,10 +10,7 @@ import re
 
 from imctool.model.direction import Direction
 from imctool.readers.local_time import DATE, TIME
-
-RESCHEDULING = b"Rescheduling delivery for later"
-"""What a line says about mail that is put back for a later attempt (Q146669, Q228725)."""
-
+from imctool.readers.rescheduling import RESCHEDULING
 
 Exchange = tuple[
     bytes, bytes, bytes, bytes | None, bytes, bytes, int, str, int, int, bool, bool, int

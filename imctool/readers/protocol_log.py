@@ -118,8 +118,9 @@ def iterate_transactions(
     """Yield each transaction with its message text as it was transmitted, None without text.
 
     ``keep`` is how many bytes of a text are kept, ``most_addresses`` how many recipients are kept
-    by name, None for all. Dot-stuffing is undone and the final dot left off. The text is whole where it is as long as
-    ``text_size`` and the transaction is neither ``truncated`` nor incomplete.
+    by name, None for all. Dot-stuffing is undone and the final dot left off. The text is whole
+    where it is as long as ``text_size`` and the transaction is neither ``truncated`` nor
+    incomplete.
     """
     for record, text in _records(stream, name, date_order, keep, most_addresses):
         if isinstance(record, Transaction):

@@ -17,25 +17,24 @@ from imctool.readers.logged_text import ENTRY_LIMIT, cut_lengths
 from imctool.readers.protocol_exchanges import exchange_at
 from imctool.readers.protocol_log_lines import (
     BARE_ENTRY,
-    KNOWN_TEXT,
     PACKET_MARK,
     STAMP,
-    STAMP_ON_LINE,
     Clock,
     Entry,
     stamp_form,
 )
-from imctool.readers.protocol_sessions import CONNECTION, LogRecord, Sessions
+from imctool.readers.protocol_packets import (
+    LONG_STAMP,
+    PACKET,
+    begins_entry,
+    cut_in,
+    packets_from,
+)
+from imctool.readers.protocol_sessions import CONNECTION, Sessions
 
 _LONGEST_PAUSE = timedelta(hours=1)
 _BINARY = re.compile(rb"[\0-\x08\x0e-\x1f]")
 _OWN_TITLE = re.compile(rb"SMTP|Internet Mail", re.IGNORECASE)
-
-_PACKET = b"<<< IO: |"
-_STAMP_ON_LINE = re.compile(STAMP_ON_LINE)
-_ENTRY_ON_LINE = re.compile(rb"\r\n" + STAMP_ON_LINE + rb"(?:<<< IO: \|)?")
-_LONG_STAMP = 128
-"""A longer timestamp is none that Windows writes."""
 
 
 class LogReader:
@@ -158,27 +157,20 @@ class LogReader:
         text = self._sessions.text
         assert text is not None
         stamp = len(self._same)
-        begin = b"\r\n" + self._same + _PACKET
-        stop = len(window)
-        payloads: list[int] = []
-        for found in _ENTRY_ON_LINE.finditer(window, position - 2):
-            if found[0] != begin:
-                stop = found.start() + 2
-                break
-            payloads.append(found.end())
+        payloads, stop = packets_from(window, position, self._same)
         if stop == position:
             return 0
-        after_stamp = len(begin) - 2
+        after_stamp = stamp + len(PACKET)
         rest_end = payloads[0] - after_stamp if payloads else stop
         ends = [payload - after_stamp for payload in payloads[1:]]
         if payloads:
             ends.append(stop)
-        limits = cut_lengths(stamp, len(_PACKET))
-        cut = self._cut_in(window, position, rest_end, text.lengths_of_cuts, text.done)
+        limits = cut_lengths(stamp, len(PACKET))
+        cut = cut_in(window, position, rest_end, text.lengths_of_cuts, text.done)
         for payload, end in zip(payloads, ends, strict=True):
             if cut:
                 break
-            cut = self._cut_in(window, payload, end, limits, 0)
+            cut = cut_in(window, payload, end, limits, 0)
         if cut:
             return self._feed_through(window, position, cut)
         packets = [window[a : b - 2] for a, b in zip(payloads[:-1], ends[:-1], strict=True)]
@@ -194,35 +186,9 @@ class LogReader:
         """Whether the last timestamp has the log's form, so that a packet may repeat it."""
         if self._same is not self._looked_at:
             self._looked_at = self._same
-            stamp = STAMP.match(self._same) if len(self._same) <= _LONG_STAMP else None
+            stamp = STAMP.match(self._same) if len(self._same) <= LONG_STAMP else None
             self._repeats = stamp is not None and stamp_form(stamp[1], stamp[2]) == self._form
         return self._repeats
-
-    def _cut_in(
-        self, window: bytes, start: int, end: int, limits: frozenset[int], done: int
-    ) -> int:
-        """Return where an entry cut at its limit is followed by another on its line, or 0."""
-        first = start + ENTRY_LIMIT - _LONG_STAMP - 32 - done
-        if first >= end:
-            return 0
-        first = max(first, start)
-        if (
-            window.find(b"<<<", first, end) < 0
-            and window.find(b">>>", first, end) < 0
-            and window.find(b"IO: |", first, end) < 0
-            and window.find(b"A connection ", first, end) < 0
-        ):
-            return 0
-        for limit in limits:
-            position = start + limit - done
-            if (
-                start < position < end
-                and window[position : position + 1].isdigit()
-                and window[position - 1 : position] != b"\n"
-                and self._begins_entry(window, position)
-            ):
-                return position
-        return 0
 
     def _feed_through(self, window: bytes, position: int, last: int) -> int:
         """Take one by one the lines up to the one around ``last``; return where that ends."""
@@ -319,7 +285,7 @@ class LogReader:
         text = self._sessions.text
         if text is not None and self._sessions.in_text:
             for position in text.cuts_in(line):
-                if self._begins_entry(line, position):
+                if begins_entry(line, position):
                     self._sessions.cut_entry(line[:position])
                     self._take_line(line[position:])
                     return
@@ -343,11 +309,7 @@ class LogReader:
         if not self._date:
             return 0
         position = text.find(self._date, 1)
-        return position if position > 0 and self._begins_entry(text, position) else 0
-
-    def _begins_entry(self, line: bytes, position: int) -> bool:
-        stamp = _STAMP_ON_LINE.match(line, position)
-        return stamp is not None and KNOWN_TEXT.match(line, stamp.end()) is not None
+        return position if position > 0 and begins_entry(text, position) else 0
 
     def _entry(self, line: bytes) -> Entry | None:
         """Return the entry that begins with this line, or None."""
@@ -381,7 +343,7 @@ class LogReader:
 
     def _becomes_stamped(self, line: bytes) -> bool:
         """Take a log for a stamped one after all: what looked like its first entry was none."""
-        if self._sessions.in_packet or not self._begins_entry(line, 0):
+        if self._sessions.in_packet or not begins_entry(line, 0):
             return False
         self._stamped = True
         stamp = STAMP.match(line)

@@ -17,8 +17,8 @@ from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
 from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
-from imctool.readers.protocol_exchanges import RESCHEDULING
 from imctool.readers.protocol_log_lines import Entry
+from imctool.readers.rescheduling import RESCHEDULING, parse_rescheduling
 from imctool.readers.smtp_dialogue import (
     Dialogue,
     OpenTransaction,
@@ -36,7 +36,6 @@ CONNECTION = re.compile(
 """The first entry of a session (Q262945, Q245787)."""
 
 _PACKET = b"IO: |"
-_SUBJECT = b"Message subject:"
 _MARKED = len(b"<<< " + _PACKET)
 
 
@@ -390,10 +389,7 @@ class Sessions:
 
     def _reschedule(self, line: bytes, entry: Entry) -> None:
         """Take the line of mail put back for later: ``<error> Message subject: <subject>. ...``"""
-        end = line.index(RESCHEDULING)
-        start = line.rfind(_SUBJECT, 0, end)
-        subject = _quoted_subject(line[start + len(_SUBJECT) : end]) if start >= 0 else ""
-        parsed = parse_reply(line[: start if start >= 0 else end].strip())
+        subject, parsed = parse_rescheduling(line)
         code, text = (parsed[0], parsed[2]) if parsed else (None, "")
         dialogue = self._dialogue
         peer = ""
@@ -480,12 +476,3 @@ class Sessions:
     def _emit(self, transaction: OpenTransaction, direction: Direction, peer: str) -> None:
         built = transaction.build(direction, peer, self._name)
         self.found.append((built, transaction.text.data if transaction.text else None))
-
-
-def _quoted_subject(field: bytes) -> str:
-    """Return the subject without the doubled quotes and the full stop around it (Q228725)."""
-    subject = field.decode("latin-1").strip().removesuffix(".")
-    for quote in ('""', '"'):
-        if len(subject) >= 2 * len(quote) and subject.startswith(quote) and subject.endswith(quote):
-            return subject[len(quote) : -len(quote)]
-    return subject

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 from imctool.model.direction import Direction
 from imctool.model.mail import HeaderField, OwnReceived, Skeleton, SpoolFile
@@ -32,6 +33,16 @@ _DATE = re.compile(
     r" (?:([+-])(\d\d)(\d\d)|(GMT|UT|UTC)\b)"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTH_NUMBERS = {month: number for number, month in enumerate(_MONTHS, 1)}
+
+
+# The usual form of an inbound field, date and all, in one go; the others take the longer way.
+_USUAL = re.compile(
+    rf"{_HOST}\w{{1,20}} \(Microsoft Exchange Internet Mail Service Version{_VERSION}"
+    r" id (?P<id>[^\s;]{1,500}); [A-Z][a-z]{2}, (?P<day>\d{1,2}) (?P<month>[A-Z][a-z]{2})"
+    r" (?P<year>\d{4}) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+    r" (?P<zone>[+-]\d{4})(?!\d)"
+)
 
 
 def parse_received(field: HeaderField) -> OwnReceived | None:
@@ -41,6 +52,9 @@ def parse_received(field: HeaderField) -> OwnReceived | None:
     both forms of 4.0 are outbound is inferred from Q153060 and one delivery report).
     """
     text = " ".join(field.value.split())
+    usual = _USUAL.search(text)
+    if usual is not None:
+        return _usual(usual, field.offset)
     direction = Direction.INBOUND
     found = _INBOUND.search(text)
     if found is None:
@@ -53,6 +67,28 @@ def parse_received(field: HeaderField) -> OwnReceived | None:
     name = SpoolName.find((parts["id"] or "").strip("<>"))
     time = _date(text[found.end() :])
     return OwnReceived(direction, parts["host"], version.strip(), name, time, field.offset)
+
+
+def _usual(found: re.Match[str], offset: int) -> OwnReceived:
+    host, version, name, day, month, year, hour, minute, second, zone = found.groups()
+    place = _MONTH_NUMBERS.get(month)
+    time = None
+    if place is not None:
+        try:
+            time = datetime(
+                int(year), place, int(day), int(hour), int(minute), int(second), 0, _zone(zone)
+            )
+        except ValueError:  # no such day, hour or zone
+            time = None
+    spool_name = SpoolName.find(name.strip("<>"))
+    return OwnReceived(Direction.INBOUND, host, version.strip(), spool_name, time, offset)
+
+
+@lru_cache(maxsize=256)
+def _zone(text: str) -> timezone:
+    """Return the zone of ``+hhmm``. Raises ValueError where there can be none."""
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[3:]))
+    return timezone(-offset if text[0] == "-" else offset)
 
 
 def own_received(skeleton: Skeleton, spool_name: SpoolName | None) -> OwnReceived | None:

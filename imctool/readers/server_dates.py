@@ -17,6 +17,7 @@ from imctool.readers.file_buffer import open_binary
 from imctool.readers.local_time import DATE, DateOrder, detect_date_order, parse_local_time
 from imctool.readers.text_file import decode_text
 
+_FIRST_LOOK = 64 << 10
 _LOOKED_AT = 4 << 20
 _DATED = re.compile(rf"^[ \t\"]*(?:Date:[ \t]*)?({DATE})(?=[\s,\"])", re.MULTILINE | re.IGNORECASE)
 
@@ -47,12 +48,21 @@ def server_date_orders(
 
 
 def _dates_in(file: EvidenceFile) -> list[str]:
+    """Return the dates of the log up to where they decide the order, or four megabytes of it."""
+    dates: list[str] = []
     try:
         with open_binary(file.path) as opened:
-            text = decode_text(opened.read(_LOOKED_AT))
+            size = _FIRST_LOOK
+            while size <= _LOOKED_AT:
+                opened.seek(0)
+                content = opened.read(size)
+                dates = _DATED.findall(decode_text(content))
+                if len(content) < size or detect_date_order(dates) is not None:
+                    break
+                size *= 8
     except OSError:
         return []
-    return _DATED.findall(text)
+    return dates
 
 
 def _fitting(dates: Iterable[str], known_days: Collection[date]) -> DateOrder | None:

@@ -157,7 +157,7 @@ class _LogReader:
 
     def read(self, window: bytes) -> None:
         """Take whole lines, or one piece of a line that is longer than the limit."""
-        text = _usual_text(window) if self._line_ended and self._number else None
+        text = _usual_text(window) if self._line_ended else None
         if text is not None and not self._foreign:
             self._nuls = False
             self._take_rows(text.split("\n"))
@@ -176,7 +176,7 @@ class _LogReader:
             row = rows[position]
             self._number += 1
             position += 1
-            if self._record is None and row:
+            if self._record is None and row and not self._foreign and self._number > 1:
                 after = self._take_usual_record(row, rows, position, end)
                 if after:
                     self._number += after - position

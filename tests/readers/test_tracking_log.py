@@ -217,6 +217,35 @@ def test_any_bytes_are_read_without_an_error(data: bytes):
         assert span.records == len(records)
 
 
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                line() + "\r\na@x\t\r\n",
+                line(count=2) + "\na@x\n\tb@x\t1\n",
+                line(4, 0) + "\t\r\n",
+                line(9, 3) + "\r\na@x\r\n\r\n",
+                line(9, "") + "\r\n",
+                line(9, 1, "1998.13.40 1:02:03") + "\r\nb@x\t0\r\n",
+                line().replace("SERVER", "SER\rVER") + "\r\n",
+                " " + line(count=1) + " \r\n \t\r\n",
+                "stray\r\n",
+                "\xa0\t\t\r\n",
+                "\x00",
+                "\r\n",
+                "\x81\n",
+            ]
+        ),
+        max_size=10,
+    ).map("".join)
+)
+def test_many_lines_at_once_are_the_same_records(text: str):
+    data = text.encode("latin-1")
+    at_once = list(parse_tracking_log([data], "x"))
+    assert at_once == list(parse_tracking_log(byte_lines(BytesIO(data)), "x"))
+
+
 @pytest.mark.slow
 def test_a_large_log_is_read_fast():
     row = (line(count=2) + "\r\na@example.com\t\r\nb@example.com\t\r\n").encode()
