@@ -70,7 +70,7 @@ def program() -> None:
 def main() -> NoReturn:
     """Run the program and end the process with the status of the contract."""
     signal.signal(signal.SIGTERM, _terminated)
-    gc.set_threshold(200_000, 20, 100)  # records make no cycles; looking for some costs a sixth
+    gc.set_threshold(2_000_000, 20, 100)  # records make no cycles; looking for some costs a sixth
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:

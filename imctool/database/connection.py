@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from imctool.database.mail_rows import Row
 from imctool.database.schema import APPLICATION_ID, RECORD_TABLES, TABLES, VERSION
@@ -45,7 +46,12 @@ class CaseConnection:
     def insert(self, table: str, rows: Iterable[Row], width: int) -> None:
         """Insert rows of ``width`` columns, ``id`` and ``file`` among them."""
         marks = ",".join("?" * width)
-        self._sqlite.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+        statement = f"INSERT INTO {table} VALUES ({marks})"
+        for row in rows:
+            try:
+                self._sqlite.execute(statement, row)
+            except UnicodeEncodeError:
+                self._sqlite.execute(statement, tuple(map(_storable, row)))
 
     def rows(self, statement: str, values: Row = ()) -> Iterator[Row]:
         """Yield the rows of a query, a few hundred at a time."""
@@ -89,6 +95,11 @@ class CaseConnection:
     def close(self) -> None:
         """Close the database; what was not committed is gone."""
         self._sqlite.close()
+
+
+def _storable(value: Any) -> Any:
+    """Return a text without what no encoding can write (halves of UTF-16 pairs): each a ``?``."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _open(path: Path) -> sqlite3.Connection:

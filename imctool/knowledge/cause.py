@@ -67,8 +67,10 @@ class Match:
 _NEEDED = {
     "folder": "files", "recipients_above": "files", "header": "files", "setting_fits": "files",
     "event": "events", "beside": "events", "data": "events", "refused_over_limit": "over-limit",
+    "site_event": "site",
 }  # fmt: skip
-"""The condition on the left cannot hold for a message without the trait on the right."""
+"""The condition on the left cannot hold for a message without the trait on the right; no message
+has ``site``: such a condition is asked of the site."""
 
 _MANY = 1000
 

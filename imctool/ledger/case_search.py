@@ -31,7 +31,7 @@ def places_holding(case: CaseConnection, text: str) -> list[int]:
     }
     for table, columns in _COLUMNS.items():
         query = (
-            f"SELECT message FROM message_record JOIN {table} ON {table}.id = record"
+            f"SELECT message_record.message FROM message_record JOIN {table} ON {table}.id = message_record.record"
             f" WHERE series = ? AND ({_any(columns, table)})"
         )
         rows = case.rows(query, (table, *(pattern,) * len(columns)))

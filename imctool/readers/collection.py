@@ -62,6 +62,9 @@ _IN_MEMORY = {SPOOL_FILES: 30_000, EVENTS: 200_000, TRACKING: 300_000, TRANSACTI
 
 SmallRecord = TypeVar("SmallRecord", Banner, RegistryValue, CharacterSets, QueueEntry)
 
+_DATE_ORDER = "date order"
+"""The note of a case that says whether the order of local dates was given, and which."""
+
 _SAVED_EVERY = 2000
 """After so many files a case on disk keeps what was read, should the run be ended."""
 
@@ -373,20 +376,28 @@ class _Reading:
             if one.form not in _LOCAL_FORMS:
                 self._count(one)
         orders: dict[str, DateOrder] = {}
-        if self._order is None and (self._changed or self._known is None):
+        told = "auto" if self._order is None else str(self._order)
+        connection = self._connection
+        same_order = connection is not None and connection.note(_DATE_ORDER) == told
+        if connection is not None:
+            connection.set_note(_DATE_ORDER, told)
+        if self._order is None and (self._changed or not same_order):
             files = [file for file, _ in logs] + [one.file for one in recalled]
             orders = server_date_orders(files, self._known_days)
         again: list[tuple[EvidenceFile, Examined]] = []
+        changed = self._changed
         for one in recalled:
             wanted = self._order or orders.get(one.name)
             same = one.date_order == ("" if wanted is None else str(wanted))
-            if same or (self._order is None and not self._changed):
+            if same or (self._order is None and same_order and not self._changed):
                 self._count(one)
             else:
                 assert self._known is not None
+                changed = True
                 self._known.forget(one.name)
                 found = FoundFile(one.path, one.name, ())
                 again.append((one.file, Examined(found, Stamp(*one.stamp), one.form, one.kind)))
+        self._changed = changed
         for file, seen in (*logs, *again):
             self._read_log(file, seen, self._order or orders.get(file.name))
 
