@@ -10,6 +10,7 @@ from functools import cache, partial
 
 from imctool.causes.case import Case
 from imctool.causes.conditions import declared_charsets, holds, sender_domain
+from imctool.knowledge.builds import fix_missing, numbers
 from imctool.knowledge.cause import Cause, Match
 from imctool.model.finding import Confidence, Evidence, Finding, RemedyStep, Severity
 from imctool.model.message import Fate, Message
@@ -135,6 +136,7 @@ def _finding(case: Case, shown: _Shown, doubtful: bool, tool: Tool) -> Finding:
         remedy=_remedy(case, cause, messages, tool),
         recipients=max(counts) if over and counts else None,
         notes=(*_version_notes(case, cause), *shown.notes),
+        fix_missing=_fix_missing(case, cause),
     )
 
 
@@ -145,6 +147,14 @@ def _version_notes(case: Case, cause: Cause) -> Iterable[str]:
             f"{cause.article or 'This'} speaks of {', '.join(cause.versions)}; "
             f"the server shows {', '.join(sorted(known))}."
         )
+
+
+def _fix_missing(case: Case, cause: Cause) -> bool | None:
+    """Return whether the newest build that the evidence names lacks the fix."""
+    builds = case.ledger.server.versions
+    if not builds or case.ledger.server.version_inferred:
+        return None
+    return fix_missing(max(builds, key=numbers), cause.fixed_in)
 
 
 def _common_fate(messages: Sequence[Message]) -> Fate | None:

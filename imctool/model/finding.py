@@ -50,6 +50,7 @@ class Finding:
 
     ``messages`` are those it explains; ``recipients`` the largest recipient count among them
     where that count is the cause. ``notes`` say what weakens or settles the finding.
+    ``fix_missing`` says whether the server's newest build lacks the fix, None where that is open.
     """
 
     article: str | None
@@ -64,3 +65,4 @@ class Finding:
     remedy: tuple[RemedyStep, ...]
     recipients: int | None = None
     notes: tuple[str, ...] = ()
+    fix_missing: bool | None = None

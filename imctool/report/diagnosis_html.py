@@ -10,7 +10,7 @@ from itertools import islice
 from imctool.model.diagnosis import Diagnosis, Server
 from imctool.model.finding import Confidence, Evidence, Finding, Severity
 from imctool.model.message import SETTLED, Fate, Message
-from imctool.report.documents import count_fates, shown_messages, time_text
+from imctool.report.documents import count_fates, fix_words, shown_messages, time_text
 from imctool.report.html_page import badge, escaped, facts, html_page, limited, table, tally
 
 _MOST = 12
@@ -144,7 +144,7 @@ def _finding_facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.recipients:
         yield "Recipients", f"{finding.recipients:,}"
     if finding.fixed_in:
-        yield "Fixed in", escaped(finding.fixed_in)
+        yield "Fixed in", escaped(finding.fixed_in + fix_words(finding))
     for note in finding.notes:
         yield "Note", escaped(note)
 

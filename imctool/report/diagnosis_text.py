@@ -11,7 +11,7 @@ from imctool.model.diagnosis import Diagnosis, MessageList
 from imctool.model.evidence import Defect
 from imctool.model.finding import Confidence, Evidence, Finding, Severity
 from imctool.model.message import Fate, Message
-from imctool.report.documents import count_fates, shown_messages
+from imctool.report.documents import count_fates, fix_words, shown_messages
 from imctool.report.safe_text import safe_text, shorten
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _print_finding(
     for note in finding.notes:
         line(f"Note: {note}", indent=3)
     if finding.fixed_in:
-        line(f"Fixed in: {finding.fixed_in}", indent=3)
+        line(f"Fixed in: {finding.fixed_in}{fix_words(finding)}", indent=3)
     line("Evidence", "bold", 3)
     for text in _limited(finding.evidence, most, _evidence_line):
         line(text, indent=5)

@@ -155,6 +155,7 @@ def finding_document(finding: Finding) -> Document:
         "cause": finding.cause,
         "fate": str(finding.fate),
         "fixed_in": finding.fixed_in,
+        "fix_missing": finding.fix_missing,
         "spool_names": names,
         "message_count": len(finding.messages),
         "recipients": finding.recipients,
@@ -162,6 +163,13 @@ def finding_document(finding: Finding) -> Document:
         "remedy": [_step_document(one) for one in finding.remedy],
         "notes": list(finding.notes),
     }
+
+
+def fix_words(finding: Finding) -> str:
+    """Return what is to be said behind the name of the fix, "" where that is open."""
+    if finding.fix_missing is None:
+        return ""
+    return " (this server lacks it)" if finding.fix_missing else " (this server has it)"
 
 
 def _evidence_document(one: Evidence) -> Document:
