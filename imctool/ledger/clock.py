@@ -2,17 +2,20 @@
 
 The protocol log, Event Viewer texts and the envelope are local time; .evt, tracking log and
 MTS-ID are UTC. A Received line that the server wrote carries both, so each one gives the
-offset of its own moment, daylight saving included.
+offset of its own moment, daylight saving included. What a wall clock shows may mean two
+moments: in the hour that comes twice in autumn, and where no evidence tells the offset.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
+from imctool.ledger.offsets import Offset, Offsets, Span, sightings
+from imctool.ledger.windows_zone import zone_from_registry
 from imctool.model.event import Event
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue
@@ -22,66 +25,95 @@ WIDEST = timedelta(hours=14)
 """No place is further from UTC."""
 
 _STEP = timedelta(minutes=15)
-_ANY_TIME = datetime(1, 1, 1)
-"""The moment of an offset that holds all the time: alone in its clock, it is the nearest."""
+_OPEN = timedelta(minutes=10)
+"""Doubt about less of the logs than this is not worth looking for further evidence."""
 
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """The server's distance from UTC at one wall-clock moment."""
-
-    wall: datetime
-    offset: timedelta
+Pairs = Sequence[tuple[datetime, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerClock:
     """Turns wall-clock times into UTC.
 
-    ``zone`` wins where it is set; else the nearest of ``offsets`` counts; with neither, the
-    wall clock is taken for UTC and every time so made is marked as assumed.
+    ``zone`` wins where it is set; else ``offsets`` count; with neither, the wall clock is taken
+    for UTC and every time so made is marked as assumed.
     """
 
     zone: tzinfo | None = None
-    offsets: tuple[Offset, ...] = ()
+    offsets: Offsets | None = None
     source: str = "assumed to be UTC: no evidence tells the server's time zone"
 
     @property
     def known(self) -> bool:
         """Whether the zone is given, read or derived, and not assumed."""
-        return self.zone is not None or bool(self.offsets)
+        return self.zone is not None or self.offsets is not None
 
     def utc(self, time: datetime | None) -> datetime | None:
-        """Return ``time`` as aware UTC: converted if aware, by the server's zone if naive."""
+        """Return ``time`` as aware UTC: converted if aware, else the likeliest of its readings."""
         if time is None:
             return None
         try:
             if time.tzinfo is not None:
                 return time.astimezone(UTC)
-            if self.zone is not None:
-                return time.replace(tzinfo=self.zone).astimezone(UTC)
-            return (time - self._offset_at(time)).replace(tzinfo=UTC)
+            return (time - self._offsets_at(time)[0]).replace(tzinfo=UTC)
         except OverflowError:
             return time.replace(tzinfo=UTC)
+
+    def readings(self, time: datetime | None) -> tuple[datetime, ...]:
+        """Return the moments of UTC that ``time`` can mean, the likeliest first.
+
+        None where it is None, one where it is aware or nothing is in doubt. An assumed zone
+        (``assumed``) gives one too, and is in doubt altogether.
+        """
+        if time is None:
+            return ()
+        offsets = self._offsets_at(time) if time.tzinfo is None else ()
+        if len(offsets) < 2:
+            likeliest = self.utc(time)
+            return () if likeliest is None else (likeliest,)
+        try:
+            return tuple((time - offset).replace(tzinfo=UTC) for offset in offsets)
+        except OverflowError:
+            return (time.replace(tzinfo=UTC),)
 
     def assumed(self, time: datetime | None) -> bool:
         """Return whether the UTC form of ``time`` rests on an assumed zone."""
         return time is not None and time.tzinfo is None and not self.known
 
-    def _offset_at(self, wall: datetime) -> timedelta:
-        if not self.offsets:
-            return timedelta(0)
-        index = bisect_left(self.offsets, wall, key=lambda one: one.wall)
-        near = self.offsets[max(0, index - 1) : index + 1]
-        return min(near, key=lambda one: (abs(one.wall - wall), one.wall)).offset
+    def _offsets_at(self, wall: datetime) -> tuple[timedelta, ...]:
+        if self.zone is not None:
+            hour = wall.replace(minute=0, second=0, microsecond=0, fold=0)
+            return _offsets_in(self.zone, hour) or _both_passes(self.zone, wall)
+        return _NO_OFFSET if self.offsets is None else self.offsets.at(wall)
 
     def describe(self) -> str | None:
         """Return the zone as +hhmm (several where daylight saving changed it), or None."""
         if self.zone is not None:
             return str(self.zone)
-        if not self.offsets:
+        if self.offsets is None:
             return None
-        return "/".join(sorted({format_offset(one.offset) for one in self.offsets}))
+        seen = {one.offset for one in self.offsets.seen}
+        if self.offsets.usual is not None:
+            seen.add(self.offsets.usual)
+        return "/".join(sorted(map(format_offset, seen)))
+
+
+_NO_OFFSET = (timedelta(0),)
+
+
+@lru_cache(maxsize=1 << 15)
+def _offsets_in(zone: tzinfo, hour: datetime) -> tuple[timedelta, ...]:
+    """Return the offset of an hour of the wall clock, () where there is more than one in it."""
+    last = hour.replace(minute=59, second=59)
+    found = {*_both_passes(zone, hour), *_both_passes(zone, last)}
+    return tuple(found) if len(found) == 1 else ()
+
+
+def _both_passes(zone: tzinfo, wall: datetime) -> tuple[timedelta, ...]:
+    """Return the offsets of a wall-clock time by a zone: two where it comes twice or never."""
+    first = wall.replace(tzinfo=zone, fold=0).utcoffset() or timedelta(0)
+    second = wall.replace(tzinfo=zone, fold=1).utcoffset() or timedelta(0)
+    return (first,) if first == second else (first, second)
 
 
 def format_offset(offset: timedelta) -> str:
@@ -96,33 +128,87 @@ def derive_clock(
     registry: Iterable[RegistryValue],
     stamps: Iterable[tuple[datetime, timedelta]],
     files: Callable[[], Iterable[SpoolFile]] = tuple,
-    pairs: Callable[[], Iterable[tuple[datetime, datetime]]] = tuple,
+    pairs: Callable[[], Pairs] = tuple,
+    spans: Iterable[Span] = (),
 ) -> ServerClock:
     """Return the server's clock from the best evidence there is.
 
     In this order: the zone given; ``stamps``, the wall-clock time and distance from UTC of the
     server's own Received lines; envelope time beside MTS-ID time in ``files``; the registry's
-    ActiveTimeBias, which holds for the day of the export only; ``pairs`` of wall-clock and UTC
-    times that most probably are the same moment. The last two are asked only if it comes to it.
+    TimeZoneInformation, which comes before these two where it agrees with each of them, for it
+    tells the days between as well; its ActiveTimeBias, which holds for the day of the export
+    only; ``pairs`` of wall-clock and UTC times that most probably are the same moment. Pairs
+    also narrow down the doubt that is left about the ``spans`` of the logs in local time.
+    ``files`` and ``pairs`` are asked only if it comes to it.
     """
     if zone is not None:
         return ServerClock(zone, source="given by --timezone")
-    offsets = _changes(stamps)
-    if offsets:
-        return ServerClock(offsets=offsets, source="the server's own Received lines")
-    offsets = _changes(_from_envelopes(files()))
-    if offsets:
-        return ServerClock(offsets=offsets, source="envelope time against MTS-ID time")
+    registry = list(registry)
+    seen, source = sightings(stamps), "the server's own Received lines"
+    if not seen:
+        seen, source = sightings(_from_envelopes(files())), "envelope time against MTS-ID time"
+    told = zone_from_registry(registry)
+    if told is not None:
+        if all(_agrees(told[0], one) for one in seen):
+            return ServerClock(told[0], source=f"{source}; {told[1]}" if seen else told[1])
+        source += "; the registry's TimeZoneInformation differs"
+    if seen:
+        return _narrowed(ServerClock(None, Offsets(seen), source), pairs, spans)
     bias = _active_bias(registry)
     if bias is not None:
-        return ServerClock(offsets=(Offset(_ANY_TIME, bias),), source="registry ActiveTimeBias")
-    agreed = _agreed(list(pairs()))
-    if agreed is not None:
-        return ServerClock(
-            offsets=(Offset(_ANY_TIME, agreed),),
-            source="the same messages in protocol log and tracking log",
-        )
-    return ServerClock()
+        offsets = Offsets((), bias, _biases(registry))
+        return _narrowed(ServerClock(None, offsets, "registry ActiveTimeBias"), pairs, spans)
+    listed = pairs()
+    agreed = _agreed(listed)
+    if agreed is None:
+        return ServerClock()
+    seen = _confirmed(listed, Offsets((), agreed))
+    return ServerClock(None, Offsets(seen, agreed), _SAME_MESSAGES)
+
+
+_SAME_MESSAGES = "the same messages in protocol log and tracking log"
+
+
+def _agrees(zone: tzinfo, seen: Offset) -> bool:
+    """Whether the zone has that offset at that moment."""
+    local = seen.utc.replace(tzinfo=UTC).astimezone(zone)
+    return local.utcoffset() == seen.offset
+
+
+def _narrowed(clock: ServerClock, pairs: Callable[[], Pairs], spans: Iterable[Span]) -> ServerClock:
+    """Return the clock with what pairs show where its offsets are in doubt."""
+    offsets = clock.offsets
+    if offsets is None or not offsets.leave_open(spans, _OPEN):
+        return clock
+    found = _confirmed(pairs(), offsets)
+    if not found:
+        return clock
+    source = clock.source
+    if any(offsets.at(one.wall)[0] != one.offset for one in found):
+        source += f"; {_SAME_MESSAGES}"
+    stamps = [(one.wall, one.offset) for one in (*offsets.seen, *found)]
+    return replace(clock, offsets=replace(offsets, seen=sightings(stamps)), source=source)
+
+
+def _confirmed(pairs: Pairs, offsets: Offsets) -> tuple[Offset, ...]:
+    """Return the pairs as sightings that have one of the possible offsets.
+
+    One that has not the likeliest counts only where the one before or behind it has the same.
+    """
+    fitting: list[tuple[datetime, timedelta, bool]] = []
+    for wall, utc in sorted(pairs, key=lambda one: one[1]):
+        offset = _rounded(wall - utc.replace(tzinfo=None))
+        possible = offsets.at(wall)
+        if offset is not None and offset in possible:
+            fitting.append((wall, offset, offset == possible[0]))
+    counting = [
+        (wall, offset)
+        for place, (wall, offset, likeliest) in enumerate(fitting)
+        if likeliest
+        or (place > 0 and fitting[place - 1][1] == offset)
+        or (place + 1 < len(fitting) and fitting[place + 1][1] == offset)
+    ]
+    return sightings(counting)
 
 
 def own_stamps(files: Iterable[SpoolFile]) -> Iterator[tuple[datetime, timedelta]]:
@@ -134,20 +220,6 @@ def own_stamps(files: Iterable[SpoolFile]) -> Iterator[tuple[datetime, timedelta
         offset = received.time.utcoffset()
         if offset is not None and abs(offset) <= WIDEST:
             yield received.time.replace(tzinfo=None), offset
-
-
-def _changes(stamps: Iterable[tuple[datetime, timedelta]]) -> tuple[Offset, ...]:
-    """Return the offsets in time order, of those alike that follow each other the outer two.
-
-    The nearest one to any moment is the same with those in between left out.
-    """
-    kept: list[tuple[datetime, timedelta]] = []
-    for stamp in sorted(stamps):
-        if len(kept) > 1 and kept[-1][1] == kept[-2][1] == stamp[1]:
-            kept[-1] = stamp
-        else:
-            kept.append(stamp)
-    return tuple(Offset(*stamp) for stamp in kept)
 
 
 def _from_envelopes(files: Iterable[SpoolFile]) -> Iterator[tuple[datetime, timedelta]]:
@@ -169,10 +241,30 @@ def _active_bias(registry: Iterable[RegistryValue]) -> timedelta | None:
         if value.name.lower() != "activetimebias" or not isinstance(value.data, int):
             continue
         if "\\timezoneinformation" in value.key.lower():
-            minutes = value.data - (1 << 32) if value.data >= 1 << 31 else value.data
-            offset = timedelta(minutes=-minutes)
+            offset = timedelta(minutes=-_signed(value.data))
             return offset if abs(offset) <= WIDEST else None
     return None
+
+
+def _biases(registry: Iterable[RegistryValue]) -> frozenset[timedelta]:
+    """Return the offsets of standard and daylight saving time by Bias, none where it is not told.
+
+    ActiveTimeBias is one of them. An hour where DaylightBias is not told.
+    """
+    told = {
+        value.name.lower(): _signed(value.data)
+        for value in registry
+        if isinstance(value.data, int) and "\\timezoneinformation" in value.key.lower()
+    }
+    if "bias" not in told:
+        return frozenset()
+    found = {timedelta(minutes=-told["bias"])}
+    found.add(timedelta(minutes=-told["bias"] - told.get("daylightbias", -60)))
+    return frozenset(one for one in found if abs(one) <= WIDEST)
+
+
+def _signed(value: int) -> int:
+    return value - (1 << 32) if value >= 1 << 31 else value
 
 
 def _rounded(difference: timedelta) -> timedelta | None:
@@ -184,7 +276,7 @@ def _rounded(difference: timedelta) -> timedelta | None:
     return offset
 
 
-def _agreed(pairs: Sequence[tuple[datetime, datetime]]) -> timedelta | None:
+def _agreed(pairs: Pairs) -> timedelta | None:
     """Return the offset that most pairs agree on, if it is more than half of them."""
     offsets = [_rounded(wall - utc.replace(tzinfo=None)) for wall, utc in pairs]
     counted = Counter(offset for offset in offsets if offset is not None)

@@ -129,11 +129,30 @@ class Draft:
                 found.append(utc)
         if not found:
             found.extend(self._mts_time(clock))
+        known = tuple(found)
         for transaction in self.transactions:
-            utc = clock.utc(transaction.moment)
-            if utc is not None:
-                found.append(utc)
+            readings = clock.readings(transaction.moment)
+            if len(readings) > 1 and known:  # of two that it may be, the one that fits the rest
+                readings = (_nearest(readings, known),)
+            found.extend(readings[:1])
         return sorted(found)
+
+    def last_readings(self, clock: ServerClock) -> list[datetime]:
+        """Return the UTC times that may be its last, several where only the clock tells it."""
+        times = self.times(clock)
+        if not times or self.tracking:
+            return times[-1:]
+        last = times[-1]
+        for moment in self._local_times():
+            readings = clock.readings(moment)
+            if last in readings:
+                return list(readings)
+        return [last]
+
+    def _local_times(self) -> Iterator[datetime | None]:
+        yield from (one.moment for one in self.transactions)
+        yield from (one.time for one in self.events)
+        yield from (file.moment for _, file in self.files)
 
     def _mts_time(self, clock: ServerClock) -> list[datetime]:
         parsed = parse_mts_id(self.mts_id or "")
@@ -172,6 +191,10 @@ class Draft:
     def tracked(self, *events: int) -> bool:
         """Return whether the tracking log has one of those events of it."""
         return any(record.event in events for record in self.tracking)
+
+
+def _nearest(readings: Sequence[datetime], times: Sequence[datetime]) -> datetime:
+    return min(readings, key=lambda one: min(abs(one - time) for time in times))
 
 
 MANY_RECIPIENTS = 1000

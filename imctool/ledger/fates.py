@@ -6,7 +6,7 @@ there and silent. Where one is missing, the fate is unknown and ``wanting`` name
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from imctool.model.direction import Direction
 from imctool.model.evidence import InputKind
 from imctool.model.message import Fate
 from imctool.model.smtp import Outcome
+from imctool.model.tracking import plausible_mts_id
 
 DELIVERED_INBOUND = (1013, 1014, 1004, 1005, 1015, 9, 10, 1000)
 """Tracking events after which the store, the MTA or the next hop has an inbound message.
@@ -41,7 +42,9 @@ class Surroundings:
     """What a fate is judged against: the clock, the coverage, and when the service started.
 
     ``cut`` are the numbers of transactions that a torn log ends in; ``rivals`` the numbers of
-    entries for which a tracked message of the same minute may be theirs.
+    entries for which a tracked message of the same minute may be theirs; ``perhaps_bad`` of those
+    of which one may be in the BAD folder. ``sessions_missing``
+    says whether the protocol log lacks the session of a message that is known to have left.
     """
 
     clock: ServerClock
@@ -49,6 +52,8 @@ class Surroundings:
     starts: Sequence[datetime]
     cut: frozenset[int] = frozenset()
     rivals: frozenset[int] = frozenset()
+    perhaps_bad: frozenset[int] = frozenset()
+    sessions_missing: Callable[[], bool] = bool
 
 
 def decide_fate(draft: Draft, around: Surroundings) -> Verdict:
@@ -73,12 +78,9 @@ def _inbound(draft: Draft, around: Surroundings) -> Verdict:
     if InputKind.SPOOL_IN in folders:
         return _waiting(draft, around), ()
     delivered = [one.time for one in draft.tracking if one.event in DELIVERED_INBOUND]
-    archived = [around.clock.utc(time) for time in _named_by(draft, ARCHIVED_BY)]
+    archived = _named_by(draft, ARCHIVED_BY)
     if archived:
-        known = [time for time in archived if time is not None]
-        if delivered and known and max(delivered) > max(known):
-            return Fate.DELIVERED, ()
-        return Fate.ARCHIVED, ()
+        return _archived_or_delivered(archived, delivered, around.clock)
     if draft.returned:
         return Fate.RETURNED, ()
     if delivered:
@@ -98,6 +100,18 @@ def _inbound(draft: Draft, around: Surroundings) -> Verdict:
     return _without_file(draft, around)
 
 
+def _archived_or_delivered(
+    archived: Sequence[datetime | None], delivered: Sequence[datetime], clock: ServerClock
+) -> Verdict:
+    """Event 4117 names the message: only a later delivery outdoes it, as after a requeue."""
+    known = [clock.readings(time) for time in archived if time is not None]
+    if not delivered or not known or max(delivered) <= max(min(one) for one in known):
+        return Fate.ARCHIVED, ()
+    if max(delivered) > max(max(one) for one in known):
+        return Fate.DELIVERED, ()
+    return Fate.UNKNOWN, (coverage.TIME_ZONE,)
+
+
 def _waiting(draft: Draft, around: Surroundings) -> Fate:
     """In holds the file: stuck after an error that names it or a restart that left it."""
     if _named_by(draft, HELD_BY | ARCHIVED_BY):
@@ -110,15 +124,13 @@ def _waiting(draft: Draft, around: Surroundings) -> Fate:
 
 def _archived_without_event(draft: Draft, around: Surroundings) -> Verdict:
     """In\\Archive holds the file and no event says why: archival may simply be on."""
-    moment = _moment(draft, around)
-    if moment is None:
-        return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.EVENT_LOG)
+    readings = draft.last_readings(around.clock)
     assumed = _assumed(draft, around)
-    if not around.evidence.tracked(moment, assumed=assumed):
+    if not readings or not around.evidence.tracked(readings, assumed=assumed):
         return Fate.UNKNOWN, (coverage.TRACKING_LOG, coverage.EVENT_LOG)
-    if draft.tracked(*RECEIVED_INBOUND) and not around.evidence.logged(moment, assumed=assumed):
+    logged = around.evidence.logged(readings, assumed=assumed)
+    if draft.tracked(*RECEIVED_INBOUND) and not logged:
         return Fate.ARCHIVED, ()
-    logged = around.evidence.logged(moment, assumed=assumed)
     return Fate.UNKNOWN, () if logged else (coverage.EVENT_LOG,)
 
 
@@ -129,14 +141,9 @@ def _without_file(draft: Draft, around: Surroundings) -> Verdict:
         verdict = _unaccepted(draft, around)
         if verdict is not None:
             return verdict
-    moment = _moment(draft, around)
-    if moment is None:
-        return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
-    wanting = _gaps(draft, moment, around)
-    if wanting:
+    wanting = _gaps(draft, around)
+    if wanting or draft.events:
         return Fate.UNKNOWN, wanting
-    if draft.events:
-        return Fate.UNKNOWN, ()
     return Fate.LOST, ()
 
 
@@ -154,19 +161,26 @@ def _unaccepted(draft: Draft, around: Surroundings) -> Verdict | None:
     return Fate.INCOMPLETE, ()
 
 
-def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ...]:
+def _gaps(draft: Draft, around: Surroundings) -> tuple[str, ...]:
     """Return the evidence without which the message's absence proves nothing."""
+    readings = draft.last_readings(around.clock)
+    if not readings:
+        return (coverage.TRACKING_LOG,)
     assumed = _assumed(draft, around)
     wanting: list[str] = []
-    if not around.evidence.tracked(moment, assumed=assumed):
-        ended = not assumed and around.evidence.tracking_ended(moment)
+    if not around.evidence.tracked(readings, assumed=assumed):
+        ended = not assumed and around.evidence.tracking_ended(readings)
         wanting.append(coverage.TRACKING_END if ended else coverage.TRACKING_LOG)
         if assumed:
             wanting.append(coverage.TIME_ZONE)
+    if draft.tracking and not plausible_mts_id(draft.mts_id or ""):
+        wanting.append(coverage.WHOLE_RECORD)
     if draft.direction is Direction.OUTBOUND:
+        if not wanting and _may_be_retried(readings, around):
+            wanting.append(coverage.TRACKING_LATER)
         if InputKind.SPOOL_OUT not in around.evidence.folders:
             wanting.append(coverage.OUT_FOLDER)
-        if not around.evidence.logged(moment, assumed=assumed):
+        if not around.evidence.logged(readings, assumed=assumed):
             wanting.append(coverage.EVENT_LOG)
         if draft.number in around.rivals:
             wanting.append(coverage.TWIN)
@@ -174,12 +188,23 @@ def _gaps(draft: Draft, moment: datetime, around: Surroundings) -> tuple[str, ..
     if InputKind.SPOOL_IN not in around.evidence.folders:
         wanting.append(coverage.IN_FOLDER)
     if InputKind.SPOOL_IN_ARCHIVE not in around.evidence.folders and not (
-        around.evidence.logged(moment, assumed=assumed)
+        around.evidence.logged(readings, assumed=assumed)
     ):
         wanting.append(coverage.ARCHIVE_FOLDER)
     if draft.number in around.rivals:
         wanting.append(coverage.TWIN)
     return tuple(wanting)
+
+
+def _may_be_retried(readings: Sequence[datetime], around: Surroundings) -> bool:
+    """Whether a message handed over then may have left when the tracking log had ended.
+
+    The service tries for days. It did not try at all where the protocol log, which shows the
+    session of every other message that left, shows none of this one.
+    """
+    if around.evidence.tracked(readings, assumed=False, after=coverage.RETRIED):
+        return False
+    return not around.evidence.attempts_shown(readings) or around.sessions_missing()
 
 
 def _outbound(draft: Draft, around: Surroundings) -> Verdict:
@@ -201,21 +226,17 @@ def _outbound(draft: Draft, around: Surroundings) -> Verdict:
     if InputKind.PICKUP in folders:
         return Fate.QUEUED, ()
     if Outcome.INCOMPLETE in outcomes:
+        if not around.cut.isdisjoint(draft.transaction_numbers):
+            return Fate.UNKNOWN, (coverage.SESSION_END,)
         return Fate.INCOMPLETE, ()
     if not draft.tracked(*HANDED_OUTBOUND):
         return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
+    if draft.number in around.perhaps_bad:
+        return Fate.UNKNOWN, (coverage.BAD_FOLDER,)
     if draft.files or draft.events or draft.tracked(*DELETED):
         return Fate.UNKNOWN, ()
-    moment = _moment(draft, around)
-    if moment is None:
-        return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
-    wanting = _gaps(draft, moment, around)
+    wanting = _gaps(draft, around)
     return (Fate.UNKNOWN, wanting) if wanting else (Fate.LOST, ())
-
-
-def _moment(draft: Draft, around: Surroundings) -> datetime | None:
-    times = draft.times(around.clock)
-    return times[-1] if times else None
 
 
 def _assumed(draft: Draft, around: Surroundings) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from imctool.ledger.copies import Copies
 from imctool.ledger.entry import Entry, Opener, with_number
 from imctool.ledger.server import ServerTraces
@@ -33,11 +35,12 @@ class _Group:
     """The tracking records of one MTS-ID, by number, and what joins them."""
 
     __slots__ = (
-        "by_connector", "inbound", "numbers", "outbound", "parsed", "received", "subject",
+        "begun", "by_connector", "inbound", "numbers", "outbound", "parsed", "received", "subject",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.numbers: list[int] = []
+        self.begun = 0.0
         self.by_connector = False
         self.inbound = False
         self.outbound = False
@@ -46,6 +49,8 @@ class _Group:
         self.subject: str | None = None
 
     def add(self, number: int, record: TrackingRecord) -> None:
+        if not self.numbers:
+            self.begun = record.time.timestamp()
         self.numbers.append(number)
         event = record.event
         self.by_connector = self.by_connector or record.by_connector
@@ -75,6 +80,8 @@ class Joiner:
 
     ``reports`` are the numbers of the mails that report on another, with their own entries;
     ``servers`` the names, lower case, by which the connector's own MTS-IDs call the server.
+    ``other_mail`` are the UTC timestamps at which tracking begins to tell of mail that the
+    connector had no part in.
     """
 
     def __init__(self) -> None:
@@ -83,6 +90,7 @@ class Joiner:
         self._by_mts_id: dict[str, Entry] = {}
         self.reports: list[tuple[int, Entry]] = []
         self.servers: set[str] = set()
+        self.other_mail = array("d")
         self._undirected: list[tuple[int, int]] = []
 
     def add(self, direction: Direction, name: int | None = None) -> Entry:
@@ -183,6 +191,7 @@ class Joiner:
             or parsed.server in self.servers
         )
         if not (ours or group.by_connector or key in self._by_mts_id):
+            self.other_mail.append(group.begun)
             return
         if parsed is not None and ours:
             entry = self._named(parsed.spool_name.value, Direction.INBOUND)
@@ -192,6 +201,13 @@ class Joiner:
             entry.tracking = with_number(entry.tracking, number)
         if group.subject is not None:
             entry.report_of = group.subject
+
+    def find_subjects(self) -> None:
+        """Find the message that each report speaks of, by the MTS-ID that tracking gives."""
+        for entry in self.entries:
+            if entry.report_of is not None:
+                subject = self.find(entry.report_of)
+                entry.subject = None if subject is entry else subject
 
 
 def direction_of(kind: InputKind, file: SpoolFile) -> Direction | None:
@@ -225,6 +241,8 @@ def join_records(collection: Collection, copies: Copies, traces: ServerTraces) -
             joiner.add_event(number, event)
     groups: dict[str, _Group] = {}
     for number, record in collection.tracking.items():
+        if record.location.line == 1:
+            traces.see_tracking_start(record)
         if number in copies.tracking:
             continue
         group = groups.get(record.message_id)
@@ -234,6 +252,7 @@ def join_records(collection: Collection, copies: Copies, traces: ServerTraces) -
         traces.see_tracking(record)
     joiner.add_groups(groups)
     joiner.add_undirected()
+    joiner.find_subjects()
     return joiner
 
 

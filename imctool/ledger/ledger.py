@@ -6,22 +6,28 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 
 from imctool.ledger.bad_folder import mark_bad_folder
 from imctool.ledger.case_results import restore_results, save_results
 from imctool.ledger.clock import ServerClock, derive_clock, event_pairs
 from imctool.ledger.copies import Copies, find_copies
-from imctool.ledger.coverage import EvidenceMap, map_evidence
+from imctool.ledger.coverage import (
+    RETRIED,
+    EvidenceMap,
+    TrackedMail,
+    local_spans,
+    map_evidence,
+)
 from imctool.ledger.draft import Draft, traits_of
 from imctool.ledger.entry import Entry, Opener, with_number
 from imctool.ledger.event_log import EventLog
-from imctool.ledger.fates import Surroundings, decide_fate
+from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
 from imctool.ledger.joining import Joiner, fold_reports, join_records
 from imctool.ledger.messages import Messages
 from imctool.ledger.reports import tie_reports
 from imctool.ledger.server import ServerTraces, service_times
 from imctool.ledger.sessions import (
-    RETRIED,
     clock_pairs,
     envelopes_may_be_one,
     join_transactions,
@@ -54,8 +60,9 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     A case whose evidence has not changed gives back the ledger that was made of it before.
     """
     restored = restore_results(collection, zone)
-    if restored is not None:
-        return _taken_up(collection, zone, *restored)
+    taken_up = None if restored is None else _taken_up(collection, zone, *restored)
+    if taken_up is not None:
+        return taken_up
     copies = find_copies(collection)
     traces = ServerTraces()
     joiner = join_records(collection, copies, traces)
@@ -66,18 +73,23 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
         traces.stamps,
         lambda: (file for _, file in collection.spool_files),
         lambda: _pairs(collection, copies, joiner, opener),
+        local_spans(collection.coverage),
     )
     events = EventLog(collection.events, traces.events, clock)
     rivals = _join_sessions(collection, copies, joiner, opener, clock)
     tie_reports(joiner, collection, opener, joiner.servers | traces.hosts)
     entries = fold_reports(joiner, opener)
-    rivals |= mark_bad_folder(joiner, events, opener, clock)
+    starts = tuple(service_times(events, starts=True))
+    mail = _tracked_mail(joiner, opener, traces, clock)
+    evidence = map_evidence(collection, events, clock, traces, mail)
+    perhaps_bad = mark_bad_folder(joiner, events, opener, clock, evidence)
     known = {entry.number for entry in entries}
     entries += [entry for entry in joiner.entries if entry.bad_folder and entry.number not in known]
-    starts = tuple(service_times(events, starts=True))
-    evidence = map_evidence(collection, events, clock, connector_tracked=traces.connector_tracked)
     cut = _cut_transactions(collection, copies)
-    around = Surroundings(clock, evidence, starts, cut, frozenset(rivals))
+    missing = cache(lambda: _lacks_sessions(entries, opener, evidence))
+    around = Surroundings(
+        clock, evidence, starts, cut, frozenset(rivals), frozenset(perhaps_bad), missing
+    )
     for entry in entries:
         draft = opener.draft(entry)
         entry.fate, entry.wanting = decide_fate(draft, around)
@@ -105,11 +117,23 @@ def _ledger(
 
 def _taken_up(
     collection: Collection, zone: tzinfo | None, entries: list[Entry], traces: ServerTraces
-) -> Ledger:
-    """Return the ledger that a case holds, its messages made of the records as before."""
-    clock = derive_clock(zone, collection.registry, traces.stamps)
+) -> Ledger | None:
+    """Return the ledger that a case holds, its messages made of the records as before.
+
+    None where the clock hangs on pairs of records, which are found only while it is made.
+    """
+    asked: list[bool] = []
+
+    def pairs() -> list[tuple[datetime, datetime]]:
+        asked.append(True)
+        return []
+
+    spans = local_spans(collection.coverage)
+    clock = derive_clock(zone, collection.registry, traces.stamps, pairs=pairs, spans=spans)
+    if asked:
+        return None
     events = EventLog(collection.events, traces.events, clock)
-    evidence = map_evidence(collection, events, clock, connector_tracked=traces.connector_tracked)
+    evidence = map_evidence(collection, events, clock, traces, TrackedMail())
     messages = Messages(entries, Opener(collection), clock)
     return _ledger(collection, messages, traces, events, evidence, clock)
 
@@ -134,6 +158,7 @@ def _join_sessions(
     joined = join_transactions(transactions, copies.transactions, joiner.entries, opener, clock)
     left = [(number, transactions[number]) for number in joined.left]
     doubtful, rivals = _rivals(left, joiner.entries, opener, clock)
+    doubtful |= joined.doubtful
     rivals |= joined.rivals
     for entry in _lone_entries(left, joiner, clock):
         if not doubtful.isdisjoint(entry.transactions):
@@ -155,9 +180,9 @@ def _rivals(
     or within minutes and no Message-ID does, neither may be called lost.
     """
     accepted = [
-        (number, one, moment)
+        (number, one, readings)
         for number, one in left
-        if one.outcome is Outcome.ACCEPTED and (moment := clock.utc(one.moment)) is not None
+        if one.outcome is Outcome.ACCEPTED and (readings := clock.readings(one.moment))
     ]
     if not accepted:
         return set(), set()
@@ -170,17 +195,17 @@ def _rivals(
             open_drafts.extend((moment, entry.number, draft) for moment in draft.times(clock))
     open_drafts.sort(key=lambda one: one[:2])
     before, after = (_MINUTES, _LATE) if clock.known else (_ANY_ZONE, _ANY_ZONE)
-    for number, transaction, moment in accepted:
+    for number, transaction, readings in accepted:
         logged = transaction.message_id
-        first = bisect_left(open_drafts, moment - before, key=lambda one: one[0])
-        last = bisect_right(open_drafts, moment + after, key=lambda one: one[0])
+        first = bisect_left(open_drafts, min(readings) - before, key=lambda one: one[0])
+        last = bisect_right(open_drafts, max(readings) + after, key=lambda one: one[0])
         for time, other, draft in open_drafts[first:last]:
             known = draft.message_id
             if draft.direction is not transaction.direction or (
                 logged and known and logged != known
             ):
                 continue
-            near = abs(time - moment) <= _MINUTES
+            near = any(abs(time - moment) <= _MINUTES for moment in readings)
             if near or envelopes_may_be_one(transaction, draft):
                 transactions.add(number)
                 found.add(other)
@@ -218,6 +243,31 @@ def _transaction_order(
 ) -> tuple[float, tuple[str, int, int, int]]:
     time = clock.utc(one.started)
     return time.timestamp() if time else 0.0, one.location.order
+
+
+def _tracked_mail(
+    joiner: Joiner, opener: Opener, traces: ServerTraces, clock: ServerClock
+) -> TrackedMail:
+    """Return what shows where the tracking log has lost records."""
+    untracked = [
+        reading.timestamp()
+        for entry in joiner.entries
+        if entry.direction is Direction.OUTBOUND and entry.transactions and not entry.tracking
+        for one in opener.draft(entry).transactions
+        if one.outcome is Outcome.ACCEPTED
+        for reading in clock.readings(one.moment)
+    ]
+    return TrackedMail(joiner.other_mail, untracked, frozenset(traces.tracking_starts))
+
+
+def _lacks_sessions(entries: Iterable[Entry], opener: Opener, evidence: EvidenceMap) -> bool:
+    """Return whether the protocol log covers an outbound transfer and has no session of it."""
+    return any(
+        record.event in DELIVERED_OUTBOUND and evidence.shows_session(record.time)
+        for entry in entries
+        if entry.direction is Direction.OUTBOUND and entry.tracking and not entry.transactions
+        for record in opener.draft(entry).tracking
+    )
 
 
 def _cut_transactions(collection: Collection, copies: Copies) -> frozenset[int]:

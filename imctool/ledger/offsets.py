@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 
 _HOUR = timedelta(hours=1)
 _APART = timedelta(days=90)
@@ -21,7 +22,7 @@ _OFTEN = timedelta(days=30)
 _MORNING, _EVENING = time(6), time(21)
 """Clocks are changed at night: no zone of Windows' registry does it between these (inferred)."""
 
-_FIRST, _LAST = datetime.min, datetime.max
+_FIRST, _LAST = datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59)
 
 Span = tuple[datetime, datetime]
 """Two wall-clock times."""
@@ -90,12 +91,15 @@ def sightings(stamps: Iterable[tuple[datetime, timedelta]]) -> tuple[Offset, ...
     Of those alike that follow each other only the outer two of a month are kept. One by day
     stands for its whole day, unless another of that day differs.
     """
+    listed = list(stamps)
     by_day: dict[date, set[timedelta]] = defaultdict(set)
-    seen: set[tuple[datetime, timedelta]] = set()
-    for wall, offset in stamps:
+    for wall, offset in listed:
         if _MORNING <= wall.time() <= _EVENING:
             by_day[wall.date()].add(offset)
-        seen.add((wall, offset))
+    seen: set[tuple[datetime, timedelta]] = set()
+    for wall, offset in listed:
+        if not _MORNING <= wall.time() <= _EVENING or len(by_day[wall.date()]) > 1:
+            seen.add((wall, offset))
     for day, offsets in by_day.items():
         if len(offsets) == 1:
             (offset,) = offsets
@@ -128,7 +132,7 @@ def _pieces(offsets: Offsets) -> tuple[list[datetime], list[tuple[timedelta, ...
                 changes[last].append((offset, -1))
     walls = sorted(one.wall for one in seen)
     nearest = sorted(seen)
-    middles = [one + (other - one) / 2 for one, other in zip(walls, walls[1:], strict=False)]
+    middles = [one + (other - one) / 2 for one, other in pairwise(walls)]
     active: Counter[timedelta] = Counter()
     starts: list[datetime] = []
     found: list[tuple[timedelta, ...]] = []
@@ -137,10 +141,10 @@ def _pieces(offsets: Offsets) -> tuple[list[datetime], list[tuple[timedelta, ...
             active[offset] += step
         possible = tuple(sorted(offset for offset, count in active.items() if count > 0))
         place = bisect_right(middles, wall)
-        first = nearest[min(place, len(nearest) - 1)].offset
+        likeliest = nearest[min(place, len(nearest) - 1)].offset
         if not possible:  # the hour that is skipped in spring
-            possible = (first,)
-        ordered = tuple(sorted(possible, key=lambda one: (abs(one - first), one)))
+            possible = (likeliest,)
+        ordered = tuple(sorted(possible, key=lambda one: (abs(one - likeliest), one)))
         if not found or found[-1] != ordered:
             starts.append(wall)
             found.append(ordered)
@@ -152,7 +156,7 @@ def _stretches(offsets: Offsets) -> Iterator[tuple[datetime, datetime, tuple[tim
     seen = offsets.seen
     first, last = seen[0], seen[-1]
     yield _FIRST, first.utc, (first.offset, *offsets.alternatives(first.offset))
-    for one, other in zip(seen, seen[1:], strict=False):
+    for one, other in pairwise(seen):
         if one.offset != other.offset:
             yield one.utc, other.utc, (one.offset, other.offset)
         elif other.utc - one.utc <= _APART:

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from imctool.ledger.clock import ServerClock, own_stamps
 from imctool.ledger.event_log import EventLog, EventNumbers
 from imctool.model.diagnosis import Server
-from imctool.model.event import Event
+from imctool.model.event import Event, Retrieval
 from imctool.model.mail import SpoolFile
-from imctool.model.tracking import TrackingRecord
+from imctool.model.tracking import TrackingRecord, plausible_mts_id
 from imctool.readers.collection import Collection
 
 _STARTED = frozenset({1000})
 _STOPPED = frozenset({1001, 4094, 4102})
+_STRAY = frozenset({Retrieval.RECOVERED, Retrieval.CARVED})
 
 
 class ServerTraces:
@@ -25,6 +26,9 @@ class ServerTraces:
     ``host_counts`` and ``computers`` count the names it is called by; ``tracked`` are the
     tracking events that the connector wrote; ``stamps`` are wall-clock time and distance from
     UTC of the server's own Received lines; ``events`` finds its events again by their numbers.
+    ``tracking_starts`` are the tracking logs that begin with a whole record; ``stray_events`` the
+    event logs with records outside of the log's own order; ``newest_files`` the latest time of a
+    spool file, by whether it is local.
     """
 
     def __init__(self) -> None:
@@ -34,6 +38,9 @@ class ServerTraces:
         self.computers: Counter[str] = Counter()
         self.versions: set[str] = set()
         self.tracked: set[int] = set()
+        self.tracking_starts: set[str] = set()
+        self.stray_events: set[str] = set()
+        self.newest_files: dict[bool, datetime] = {}
 
     @property
     def connector_tracked(self) -> bool:
@@ -47,6 +54,12 @@ class ServerTraces:
 
     def see_file(self, file: SpoolFile) -> None:
         """Gather what a mail's own Received line says."""
+        moment = file.moment
+        if moment is not None:
+            local = moment.tzinfo is None
+            newest = self.newest_files.get(local)
+            if newest is None or newest < moment:
+                self.newest_files[local] = moment
         received = file.own_received
         if received is None:
             return
@@ -59,6 +72,8 @@ class ServerTraces:
     def see_event(self, number: int, event: Event) -> None:
         """Gather the computer's name and the builds that the service names when it starts."""
         self.events.add(number, event.time, event.event_id, event.source)
+        if event.retrieval in _STRAY:
+            self.stray_events.add(event.location.path)
         if event.is_connector:
             if event.computer:
                 self.computers[event.computer] += 1
@@ -69,6 +84,11 @@ class ServerTraces:
         """Gather which events the connector wrote."""
         if record.by_connector:
             self.tracked.add(record.event)
+
+    def see_tracking_start(self, record: TrackingRecord) -> None:
+        """Note that a log begins with a whole record: one whose MTS-ID has lost nothing."""
+        if plausible_mts_id(record.message_id):
+            self.tracking_starts.add(record.location.path)
 
     def describe(self, collection: Collection, clock: ServerClock) -> Server:
         """Return the server as all of this shows it."""

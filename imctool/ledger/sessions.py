@@ -8,16 +8,16 @@ service retries and sends to several hosts.
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from imctool.database.series import Series
 from imctool.ledger.clock import ServerClock
+from imctool.ledger.coverage import RETRIED
 from imctool.ledger.draft import Draft, comparable, comparable_set
+from imctool.ledger.draft_index import DraftIndex, ranks
 from imctool.ledger.entry import Entry, Opener
 from imctool.ledger.fates import DELIVERED_OUTBOUND
 from imctool.model.direction import Direction
@@ -29,24 +29,25 @@ _AFTER = timedelta(minutes=10).total_seconds()
 _LATE = timedelta(hours=6).total_seconds()
 _SAME_ID = timedelta(days=1).total_seconds()
 _ZONE = timedelta(hours=14).total_seconds()
-RETRIED = timedelta(days=5)
-"""How long the service may try; its last interval and expiry are settings (Q146669)."""
-
 _TRIED = RETRIED.total_seconds()
 _AT_ONCE = timedelta(minutes=5).total_seconds()
-
-_MOST_CANDIDATES = 32
-"""So many drafts are weighed for one transaction: a list may send alike mail every minute."""
+_EXACTLY = timedelta(minutes=3).total_seconds()
+"""So near stand a session and its record where a less likely reading of the clock joins them."""
 
 _SAME_MESSAGE, _SAME_ENVELOPE, _SAME_ORIGINATOR, _NOTHING_DIFFERS = range(4)
 
 
 class Joined(NamedTuple):
     """What came of pairing: the transactions that fit no entry, and the numbers of the entries
-    that nothing tells apart from one that was given a transaction."""
+    that nothing tells apart from one that was given a transaction.
+
+    ``doubtful`` are those transactions left whose entry another one took by reading the server's
+    clock otherwise, or, where that is not known, by its place in the order of the logs alone.
+    """
 
     left: list[int]
     rivals: set[int]
+    doubtful: set[int]
 
 
 def join_transactions(
@@ -72,8 +73,11 @@ def join_transactions(
             if one.message_id is not None:
                 ids[one.message_id] += 1
     mine = [one for one in entries if one.direction is Direction.INBOUND]
-    done = _join_inbound(transactions, inbound, ids, mine, opener, clock) if inbound else set()
+    done: set[int] = set()
+    doubtful: set[int] = set()
     rivals: set[int] = set()
+    if inbound:
+        done, doubtful = _join_inbound(transactions, inbound, ids, mine, opener, clock)
     if outbound:
         sent = [
             one
@@ -83,7 +87,7 @@ def join_transactions(
         ]
         more, rivals = _join_outbound(transactions, outbound, sent, opener, clock)
         done |= more
-    return Joined([number for number in listed if number not in done], rivals)
+    return Joined([number for number in listed if number not in done], rivals, doubtful)
 
 
 _TAKEN = frozenset({Outcome.ACCEPTED, Outcome.INCOMPLETE})
@@ -96,71 +100,102 @@ def _join_inbound(
     entries: Sequence[Entry],
     opener: Opener,
     clock: ServerClock,
-) -> set[int]:
-    """Give each transaction to one entry, the likest and nearest pairs first."""
-    index = _DraftIndex(entries, opener, clock, _LATE if clock.known else _ZONE)
-    orders: tuple[Sequence[int], dict[int, int]] | None = None
+) -> tuple[set[int], set[int]]:
+    """Give each transaction to one entry, the likest and nearest pairs first.
+
+    Returned are those given, and those left that another reading of the clock would have given.
+    """
+    index = DraftIndex(entries, opener, clock, _LATE, in_order=not clock.known)
+    places: dict[int, int] = {}
     if not clock.known:  # the order in both logs is all that can be trusted
-        firsts = [times[0] if times else None for times in index.times]
-        moments = [_timestamp(clock, transactions[number]) for number in numbers]
-        orders = _ranks(firsts), dict(zip(numbers, _ranks(moments), strict=True))
+        moments = [_timestamps(clock, transactions[number]) for number in numbers]
+        begun = [readings[0] if readings else None for readings in moments]
+        places = dict(zip(numbers, ranks(begun), strict=True))
     offers: list[tuple[int, float, int, int]] = []
     joined: set[int] = set()
-    taken: set[int] = set()
+    taken: dict[int, int] = {}
+    unsure: dict[int, tuple[float, ...]] = {}
     for number in numbers:
         transaction = transactions[number]
-        moment = _timestamp(clock, transaction)
+        readings = _timestamps(clock, transaction)
+        if len(readings) > 1:
+            unsure[number] = _wall(transaction), *readings
         only = index.only_one(transaction.message_id) if transaction.message_id else None
         if only is not None and ids[transaction.message_id or ""] == 1:
             # No other can claim either of the two with as much right.
             likeness = _inbound_likeness(transaction, index.draft(only))
             if (
                 likeness == _SAME_MESSAGE
-                and _inbound_distance(likeness, moment, index.times[only], clock) is not None
+                and _inbound_distance(likeness, readings, index.times[only], clock) is not None
             ):
                 joined.add(number)
-                taken.add(only)
+                taken[only] = number
                 opener.give(entries[only], number)
                 continue
-        for rank in index.near(transaction, moment):
+        place = places.get(number, readings[0] if readings else None)
+        for rank in index.near(transaction, place, _spread(readings)):
             likeness = _inbound_likeness(transaction, index.draft(rank))
             if likeness is None:
                 continue
-            distance = _inbound_distance(likeness, moment, index.times[rank], clock)
+            distance = _inbound_distance(likeness, readings, index.times[rank], clock)
             if distance is not None:
-                if orders is not None:
-                    distance = abs(orders[0][rank] - orders[1][number])
+                if places:
+                    distance = abs(index.places[rank] - places[number])
                 offers.append((likeness, distance, number, rank))
     offers.sort()
     for _, _, number, rank in offers:
         if number not in joined and rank not in taken:
             joined.add(number)
-            taken.add(rank)
+            taken[rank] = number
             opener.give(entries[rank], number)
-    return joined
+    doubtful = {number for _, _, number, _ in offers if places and number not in joined}
+    if len(unsure) > 1:
+        doubtful |= {
+            number
+            for _, _, number, rank in offers
+            if number not in joined
+            and number in unsure
+            and (other := taken[rank]) in unsure
+            and _read_otherwise(unsure[number], unsure[other], index.times[rank])
+        }
+    return joined, doubtful
 
 
-def _timestamp(clock: ServerClock, one: Transaction) -> float | None:
-    moment = clock.utc(one.moment)
-    return None if moment is None else moment.timestamp()
+def _timestamps(clock: ServerClock, one: Transaction) -> Sequence[float]:
+    """Return the moments that its time can mean, the likeliest first; none without a time."""
+    return [moment.timestamp() for moment in clock.readings(one.moment)]
+
+
+def _spread(readings: Sequence[float]) -> float:
+    """Return how far apart the readings of a time lie, in seconds."""
+    return max(readings) - min(readings) if len(readings) > 1 else 0.0
+
+
+def _wall(one: Transaction) -> float:
+    return one.moment.replace(tzinfo=UTC).timestamp() if one.moment is not None else 0.0
+
+
+def _read_otherwise(one: Sequence[float], other: Sequence[float], times: Sequence[float]) -> bool:
+    """Whether the first of two may be those times' own if the clock is read otherwise.
+
+    Both are the wall clock and its readings. Where they fit by readings that differ, minutes are
+    near enough; where by the same, the other reading of each may still part them by an hour.
+    """
+
+    def nearest(readings: Sequence[float]) -> float:
+        return min(readings, key=lambda read: min(_apart(time, read) for time in times))
+
+    if not times:
+        return False
+    mine, its = nearest(one[1:]), nearest(other[1:])
+    distance = min(_apart(time, mine) for time in times)
+    same = abs((one[0] - mine) - (other[0] - its)) < 1
+    return distance <= (_EXACTLY if same else _BEFORE)
 
 
 def _apart(one: float, other: float) -> float:
     """Return how many seconds two timestamps lie apart, without the noise of their last digits."""
     return round(abs(one - other), 5)
-
-
-def _ranks(firsts: Sequence[float | None]) -> list[int]:
-    """Return the place of each entry in the order of their first times."""
-
-    def key(number: int) -> tuple[bool, float, int]:
-        first = firsts[number]
-        return (True, 0.0, number) if first is None else (False, first, number)
-
-    places = [0] * len(firsts)
-    for place, number in enumerate(sorted(range(len(firsts)), key=key)):
-        places[number] = place
-    return places
 
 
 def _join_outbound(
@@ -170,26 +205,33 @@ def _join_outbound(
     opener: Opener,
     clock: ServerClock,
 ) -> tuple[set[int], set[int]]:
-    index = _DraftIndex(entries, opener, clock, _TRIED)
+    index = DraftIndex(entries, opener, clock, _TRIED)
     joined: set[int] = set()
     rivals: set[int] = set()
     for number in numbers:
         transaction = transactions[number]
-        moment = _timestamp(clock, transaction)
+        readings = _timestamps(clock, transaction)
         offers: list[tuple[int, float, int]] = []
-        for rank in index.near(transaction, moment):
-            if moment is None:
-                continue
+        for rank in index.near(transaction, readings[0], _spread(readings)) if readings else ():
             draft = index.draft(rank)
-            likeness = _outbound_likeness(transaction, draft)
+            likeness = _outbound_likeness(transaction, draft, index.reported(rank))
             if likeness is None:
                 continue
             times = index.times[rank]
-            distance = _outbound_distance(likeness, transaction, moment, draft, times, clock)
+            distance = _outbound_distance(likeness, transaction, readings, draft, times, clock)
             if distance is not None:
                 offers.append((likeness, distance, rank))
         if offers:
             likeness, distance, rank = min(offers)
+            if len(readings) > 1:  # two may be near by two readings: the record of it decides
+                likeness, distance, rank = min(
+                    offers,
+                    key=lambda one: (
+                        one[0],
+                        not _confirmed(transaction, index.draft(one[2]), one[1]),
+                        one,
+                    ),
+                )
             joined.add(number)
             confirmed = _confirmed(transaction, index.draft(rank), distance)
             opener.give(entries[rank], number)
@@ -202,84 +244,6 @@ def _confirmed(transaction: Transaction, draft: Draft, distance: float) -> bool:
     """Whether the tracking log has the transfer that the transaction made."""
     transferred = draft.tracked(*DELIVERED_OUTBOUND) and distance <= _AT_ONCE
     return transaction.outcome is Outcome.ACCEPTED and transferred
-
-
-class _Times:
-    """Moments of drafts in order, with the rank of the draft that each is of."""
-
-    __slots__ = ("_moments", "_ranks")
-
-    def __init__(self, listed: list[tuple[float, int]]) -> None:
-        listed.sort()
-        self._moments = array("d", (moment for moment, _ in listed))
-        self._ranks = array("L", (rank for _, rank in listed))
-
-    def near(self, moment: float, slack: float) -> Iterable[int]:
-        """Return the ranks within ``slack`` seconds; where they are many, the nearest first."""
-        low = bisect_left(self._moments, moment - slack)
-        high = bisect_right(self._moments, moment + slack)
-        if high - low <= _MOST_CANDIDATES:
-            return self._ranks[low:high]
-        near = sorted(
-            (_apart(self._moments[place], moment), self._ranks[place]) for place in range(low, high)
-        )
-        return [rank for _, rank in near]
-
-
-class _DraftIndex:
-    """Drafts by Message-ID, by originator, and by time for those that cannot be compared."""
-
-    def __init__(
-        self, entries: Sequence[Entry], opener: Opener, clock: ServerClock, slack: float
-    ) -> None:
-        self.times: list[Sequence[float]] = []
-        self._entries = entries
-        self._opener = opener
-        self._slack = slack
-        self._by_id: dict[int, int | list[int]] = {}
-        homes: dict[str | None, list[tuple[float, int]]] = defaultdict(list)
-        for rank, entry in enumerate(entries):
-            draft = opener.draft(entry)
-            times = [time.timestamp() for time in draft.times(clock)]
-            self.times.append(array("d", times))
-            if draft.message_id:
-                self._note_id(hash(draft.message_id), rank)
-            originator = "" if draft.report_of is not None else comparable(draft.originator)
-            homes[originator].extend((moment, rank) for moment in times)
-        self._by_originator = {key: _Times(homes.pop(key)) for key in list(homes)}
-
-    def _note_id(self, key: int, rank: int) -> None:
-        known = self._by_id.get(key)
-        if known is None:
-            self._by_id[key] = rank
-        elif isinstance(known, int):
-            self._by_id[key] = [known, rank]
-        else:
-            known.append(rank)
-
-    def draft(self, rank: int) -> Draft:
-        """Return the draft of that rank."""
-        return self._opener.draft(self._entries[rank])
-
-    def only_one(self, message_id: str) -> int | None:
-        """Return the rank of the draft with that Message-ID, None if there is not just one."""
-        known = self._by_id.get(hash(message_id))
-        return known if isinstance(known, int) else None
-
-    def near(self, transaction: Transaction, moment: float | None) -> list[int]:
-        """Return the ranks of the drafts that could be the transaction's, each once."""
-        found: dict[int, None] = {}
-        message_id = transaction.message_id
-        if message_id is not None:
-            known = self._by_id.get(hash(message_id), ())
-            found.update(dict.fromkeys((known,) if isinstance(known, int) else known))
-        if moment is not None:
-            originator = comparable(transaction.originator)
-            for home in (originator, None) if originator is not None else (None,):
-                listed = self._by_originator.get(home)
-                if listed is not None:
-                    found.update(dict.fromkeys(listed.near(moment, self._slack)))
-        return list(found)[:_MOST_CANDIDATES]
 
 
 def _originators_alike(transaction: Transaction, draft: Draft) -> bool | None:
@@ -329,11 +293,17 @@ def _accepted(transaction: Transaction) -> frozenset[str] | None:
 
 
 def _inbound_distance(
-    likeness: int, moment: float | None, times: Sequence[float], clock: ServerClock
+    likeness: int, readings: Sequence[float], times: Sequence[float], clock: ServerClock
 ) -> float | None:
     """Return how far apart in time the two are, None where that is too far for their likeness."""
-    if moment is None or not times:
+    if not readings or not times:
         return 0.0 if likeness == _SAME_MESSAGE else None
+    if len(readings) > 1:
+        exact = min(_apart(time, moment) for moment in readings[1:] for time in times)
+        if exact <= _EXACTLY:
+            likeliest = _inbound_distance(likeness, readings[:1], times, clock)
+            return exact if likeliest is None else min(exact, likeliest)
+    moment = readings[0]
     nearest = min(times, key=lambda time: _apart(time, moment))
     distance = _apart(nearest, moment)
     if likeness == _SAME_MESSAGE:
@@ -344,13 +314,26 @@ def _inbound_distance(
     return distance if distance <= _ZONE and likeness == _SAME_ENVELOPE else None
 
 
-def _outbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
-    """Return how like the two are; the recipients asked for must all be the message's own."""
+def _outbound_likeness(
+    transaction: Transaction, draft: Draft, reported: Draft | None = None
+) -> int | None:
+    """Return how like the two are; the recipients asked for must all be the message's own.
+
+    A report goes to the originator of the message that it is on; the tracking log may list the
+    recipients that it speaks of instead (assumed: no record of one was ever seen).
+    """
     alike = _originators_alike(transaction, draft)
     if alike is False:
         return None
     asked = comparable_set(transaction.asked)
     recipients = draft.recipients()
+    if draft.report_of is not None and not draft.files:
+        addressee = None if reported is None else comparable(reported.originator)
+        if asked is None or addressee is None:
+            return _SAME_ORIGINATOR
+        if asked == {addressee} or (recipients is not None and asked <= recipients):
+            return _SAME_ENVELOPE
+        return None
     if asked is not None and recipients is not None:
         return _SAME_ENVELOPE if asked <= recipients else None
     return _SAME_ORIGINATOR if alike else _NOTHING_DIFFERS
@@ -359,7 +342,7 @@ def _outbound_likeness(transaction: Transaction, draft: Draft) -> int | None:
 def _outbound_distance(
     likeness: int,
     transaction: Transaction,
-    moment: float,
+    readings: Sequence[float],
     draft: Draft,
     times: Sequence[float],
     clock: ServerClock,
@@ -371,6 +354,16 @@ def _outbound_distance(
     """
     if not times:
         return None
+    if len(readings) > 1:
+        found = [
+            (distance, place)
+            for place, one in enumerate(readings)
+            if (distance := _outbound_distance(likeness, transaction, (one,), draft, times, clock))
+            is not None
+            and (place == 0 or likeness != _NOTHING_DIFFERS or distance <= _EXACTLY)
+        ]
+        return min(found)[0] if found else None
+    moment = readings[0]
     distance = min(_apart(time, moment) for time in times)
     if not clock.known:
         return distance if distance <= _ZONE and likeness == _SAME_ENVELOPE else None
@@ -402,11 +395,14 @@ def clock_pairs(
             for key in _pair_keys(one.direction, one.message_id, one.originator, recipients):
                 logged[key].append(moment)
     for draft in drafts:
-        if draft.tracking:
+        moments = [record.time for record in draft.tracking]
+        if draft.direction is Direction.OUTBOUND:  # handed over, it may wait for hours
+            moments = [one.time for one in draft.tracking if one.event in DELIVERED_OUTBOUND]
+        if moments:
             for key in _pair_keys(
                 draft.direction, draft.message_id, draft.originator, draft.recipients()
             ):
-                tracked[key].append(min(record.time for record in draft.tracking))
+                tracked[key].append(min(moments))
     return [
         (walls[0], tracked[key][0])
         for key, walls in logged.items()

@@ -41,6 +41,17 @@ def parse_mts_id(text: str) -> MtsId | None:
     return None if name is None else MtsId(text[start:end], time, name)
 
 
+_MTS_ID = re.compile(r"\s*(?:c\s*=[^;=]*;.*l\s*=\s*\S|[0-9a-f]{32}\s*$)", re.I | re.DOTALL)
+
+
+def plausible_mts_id(text: str) -> bool:
+    """Return whether a text has a form of MTS-ID that is known: ``c=``, ``l=``; or 32 hex digits.
+
+    A record that has lost its beginning has lost that of its MTS-ID, and names no message.
+    """
+    return _MTS_ID.match(text) is not None
+
+
 def normalised_mts_id(text: str) -> str:
     """Return an MTS-ID in the one spelling that compares: letter case and blanks vary."""
     text = text.strip().strip("<>").lower()

@@ -125,7 +125,7 @@ class LoggedText:
     def add_pieces(self, pieces: Sequence[bytes], *, stamp: int, mark: int) -> int:
         """Add whole pieces, given without the logger's line end; return the longest's length."""
         joined = b"".join(pieces)
-        if not self._size or _DOT_LINE in joined or _DOT_LINE in self._tail + joined[:8]:
+        if not self._size or DOT_LINE in joined or DOT_LINE in self._tail + joined[:8]:
             for piece in pieces:
                 self.begin(piece + b"\r\n", stamp=stamp, mark=mark)
                 self.end()
@@ -217,7 +217,7 @@ class LoggedText:
             return _ended_text(joined, position, assumed=assumed)
         if self.packets and (self._inner_ends or self._pieces == 1):
             joined = kept
-        data = _without_stuffing(joined)
+        data = without_stuffing(joined)
         beyond = self._size - len(self._buffer)
         if beyond > 0 and joined is not kept:
             beyond += 2 * (self._pieces - len(self._joints))
@@ -238,7 +238,7 @@ class LoggedText:
             self._inner_ends = True
             self._dot = (
                 self._dot
-                or lines.find(_DOT_LINE, 0, last) >= 0
+                or lines.find(DOT_LINE, 0, last) >= 0
                 or (after_break and lines.startswith(b".\r\n"))
                 or (lines.startswith(b"\n.\r\n", 0, last) and self._tail.endswith(b"\r"))
             )
@@ -254,7 +254,8 @@ class LoggedText:
             self._buffer += lines if len(lines) <= room else lines[:room]
 
 
-_DOT_LINE = b"\r\n.\r\n"
+DOT_LINE = b"\r\n.\r\n"
+"""The line of the final dot, with the line end before it (RFC 821 section 4.5.2)."""
 
 
 def _without_end(tail: bytes) -> tuple[bytes, int]:
@@ -270,15 +271,15 @@ def _final_dot(text: bytes) -> int:
     """Return where the line of the final dot begins, or -1."""
     if text.startswith(b".\r\n"):
         return 0
-    position = text.find(_DOT_LINE)
+    position = text.find(DOT_LINE)
     return position + 2 if position >= 0 else -1
 
 
 def _ended_text(text: bytes, position: int, *, assumed: bool = False) -> RebuiltText:
-    data = _without_stuffing(text[:position])
+    data = without_stuffing(text[:position])
     return RebuiltText(data, len(data), True, text[position + 3 :], assumed)
 
 
-def _without_stuffing(text: bytes) -> bytes:
+def without_stuffing(text: bytes) -> bytes:
     """Undo the dot-stuffing of RFC 821 section 4.5.2."""
     return text.removeprefix(b".").replace(b"\r\n.", b"\r\n")

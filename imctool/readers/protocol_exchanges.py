@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from imctool.model.direction import Direction
-from imctool.readers.local_time import DATE, TIME
+from imctool.readers.protocol_log_lines import DATE_ON_LINE, TIME_ON_LINE
 from imctool.readers.rescheduling import RESCHEDULING
 
 Exchange = tuple[
@@ -24,25 +24,23 @@ received, and whether an empty line followed it; where the reply ends.
 """
 
 
-_DAY = DATE.replace(r"\s", "[ \t]")
-_CLOCK = TIME.replace(r"\s", "[ \t]")
 _COMMAND = r"[A-Za-z][^\r\n]*"
 _FURTHER = r"[^\0-\x08\x0e-\x1f\r\n]*"
 
 # What was received stands as packet and parsed line, or as one of both. A packet alone must be
 # followed by something else than a packet: the reply does that.
 _INBOUND = re.compile(
-    rf"(?P<stamp>({_DAY})[ \t]+({_CLOCK})[ \t]?: )<<< "
+    rf"(?P<stamp>({DATE_ON_LINE})[ \t]+({TIME_ON_LINE})[ \t]?: )<<< "
     rf"(?:IO: \|(?P<packet>{_COMMAND})\r\n(?P<blank>\r\n)?(?P<echo>(?P=stamp)<<< (?P=packet)\r\n)?"
     rf"|(?!IO: \|)(?P<line>{_COMMAND})\r\n)"
-    rf"(?:(?P=stamp)|(?P<later>({_DAY})[ \t]+({_CLOCK})[ \t]?: ))>>> (?!220)"
+    rf"(?:(?P=stamp)|(?P<later>({DATE_ON_LINE})[ \t]+({TIME_ON_LINE})[ \t]?: ))>>> (?!220)"
     rf"(?P<code>\d{{3}})(?:-[^\r\n]*\r\n(?:(?P=code)-(?![ \t]?\d){_FURTHER}\r\n)*(?P=code))?"
     rf" (?P<text>{_FURTHER})\r\n(?:\r\n)?".encode("ascii")
 )
 # The reply as a packet counts only with its parsed line behind it: else the packet may go on.
 _OUTBOUND = re.compile(
-    rf"(?P<stamp>({_DAY})[ \t]+({_CLOCK})[ \t]?: )>>> (?P<line>{_COMMAND})\r\n"
-    rf"(?P<answer>(?P=stamp)|(?P<later>({_DAY})[ \t]+({_CLOCK})[ \t]?: ))<<< "
+    rf"(?P<stamp>({DATE_ON_LINE})[ \t]+({TIME_ON_LINE})[ \t]?: )>>> (?P<line>{_COMMAND})\r\n"
+    rf"(?P<answer>(?P=stamp)|(?P<later>({DATE_ON_LINE})[ \t]+({TIME_ON_LINE})[ \t]?: ))<<< "
     rf"(?:IO: \|(?P<first>\d{{3}} [^\r\n]*)\r\n(?P<blank>\r\n)?"
     rf"(?P=answer)<<< (?P=first)"
     rf"|(?P<code>\d{{3}}) (?P<text>[^\r\n]*))\r\n".encode("ascii")

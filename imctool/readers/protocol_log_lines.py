@@ -28,6 +28,9 @@ STAMP = re.compile(rf"({DATE})[ \t]+({TIME})[ \t]?:[ \t]?".encode("ascii"))
 STAMP_ON_LINE = STAMP.pattern.replace(rb"\s", rb"[ \t\r\f\v]")
 """The same where lines follow one another: it does not go on in the next line."""
 
+DATE_ON_LINE, TIME_ON_LINE = (part.replace(r"\s", "[ \t]") for part in (DATE, TIME))
+"""The parts of a timestamp as most logs have them, their blanks those of one line."""
+
 BARE_ENTRY = re.compile(
     rb"(?:<<<|>>>)(?=[ \r\n]|$)|A connection (?:was accepted from |to \S+ was established)"
 )
@@ -75,7 +78,7 @@ class Clock:
         if day is None or found is None:
             return parse_local_time(date.decode("ascii"), time.decode("ascii"), self._order)
         digits, minutes, seconds, half = found.groups()
-        hour, minute, second = int(digits), int(minutes), int(seconds)
+        hour, minute, second = _NUMBERS[digits], _NUMBERS[minutes], _NUMBERS[seconds]
         if half is not None:
             if not 1 <= hour <= 12:
                 return None
@@ -85,6 +88,7 @@ class Clock:
         return datetime(day.year, day.month, day.day, hour, minute, second)
 
 
+_NUMBERS = {form % number: number for form in (b"%d", b"%02d") for number in range(100)}
 _USUAL_TIME = re.compile(rb"(\d{1,2}):(\d\d):(\d\d)(?: ([AP])M)?")
 
 
@@ -145,7 +149,7 @@ _GUARDED = 1_000
 def _next_stamp(last: str) -> re.Pattern[bytes]:
     """Return what finds the next line with a timestamp that does not begin with that date."""
     guard = b"(?!" + re.escape(last.encode("ascii")) + b")" if last else b""
-    return re.compile(rb"\n" + guard + _INDENTED)
+    return re.compile(rb"\n(?=[ \t\r\f\v0-9])" + guard + _INDENTED)
 
 
 def _fitting_order(dates: list[str]) -> DateOrder:

@@ -1,72 +1,39 @@
-"""Reads an SMTP protocol log: which lines are entries, and which belong to the one before.
+"""Reads an SMTP protocol log, most of it many lines at a time.
 
-Most of a log is read many lines at a time: a command with its reply, or the packets of a message
-text up to the next line that may be another entry. All else is read line by line, and what is
-read at once gives the same records.
+What mostly stands together is read at once: the opening of a session, an envelope, a message text,
+the reply to it; else a command with its reply, or the packets of a text up to the next line that
+may be another entry. All else is read line by line, and what is read at once gives the same
+records.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
-from imctool.model.evidence import Defect, Location
-from imctool.model.smtp import LogSpan
+from imctool.model.direction import Direction
 from imctool.readers.local_time import DateOrder
-from imctool.readers.logged_text import ENTRY_LIMIT, cut_lengths
+from imctool.readers.logged_text import cut_lengths
 from imctool.readers.protocol_exchanges import exchange_at
-from imctool.readers.protocol_log_lines import (
-    BARE_ENTRY,
-    PACKET_MARK,
-    STAMP,
-    Clock,
-    Entry,
-    stamp_form,
+from imctool.readers.protocol_line_reader import LONGEST_PAUSE, LineReader
+from imctool.readers.protocol_log_lines import STAMP, stamp_form
+from imctool.readers.protocol_packets import LONG_STAMP, PACKET, cut_in, packets_from
+from imctool.readers.protocol_stretches import (
+    Ending,
+    Stretch,
+    ending_at,
+    envelope_at,
+    opening_at,
 )
-from imctool.readers.protocol_packets import (
-    LONG_STAMP,
-    PACKET,
-    begins_entry,
-    cut_in,
-    packets_from,
-)
-from imctool.readers.protocol_sessions import CONNECTION, Sessions
-
-_LONGEST_PAUSE = timedelta(hours=1)
-_BINARY = re.compile(rb"[\0-\x08\x0e-\x1f]")
-_OWN_TITLE = re.compile(rb"SMTP|Internet Mail", re.IGNORECASE)
+from imctool.readers.protocol_texts import text_at
+from imctool.readers.smtp_dialogue import Dialogue
 
 
-class LogReader:
-    """Tells entries from other lines and hands both to the sessions; results are in ``found``.
-
-    ``keep`` is how many bytes of a text are kept, ``most_addresses`` how many recipients of a
-    transaction by name (None: all).
-    """
+class LogReader(LineReader):
+    """Takes the windows of a log; see LineReader for its arguments and ``found``."""
 
     def __init__(self, name: str, order: DateOrder, keep: int, most_addresses: int | None) -> None:
-        self._name = name
-        self._clock = Clock(order)
-        self._sessions = Sessions(name, keep, most_addresses)
-        self.found = self._sessions.found
-        self._number = 0
-        self._line_ended = True
-        self._ends_bare = False
-        self._after_bare_lf = False
-        self._stamped: bool | None = None
-        self._foreign_line = 0
-        self._form = b""
-        self._date = b""
-        self._same = b""
-        self._indent = b""
-        self._converted = False
-        self._entries = 0
-        self._first: datetime | None = None
-        self._last: datetime | None = None
-        self._newest: datetime | None = None
-        self._in_junk = False
-        self._impossible = False
-        self._regular = False
+        super().__init__(name, order, keep, most_addresses)
         self._looked_at = b""
         self._repeats = False
 
@@ -84,30 +51,177 @@ class LogReader:
         ``window`` comes from ``begin_window``; ``position`` is where one of its lines begins.
         """
         end = len(window)
-        sessions = self._sessions
         while position < end and not self.found:
             after = 0
             if self._regular and self._line_ended:
-                if sessions.in_text or sessions.expects_text:
-                    after = self._take_packets(window, position)
-                elif window.startswith(b"\r\n", position) and not sessions.in_packet_of_lines:
-                    after = position + 2
-                    self._number += 1
-                    self._ends_bare = False
-                else:
-                    after = self._take_exchanges(window, position)
+                after = self._take_many(window, position)
             if not after:
                 after = window.find(b"\n", position) + 1 or end
                 self.feed(window[position:after])
             position = after
         return position
 
-    def _take_exchanges(self, window: bytes, position: int) -> int:
+    def _take_many(self, window: bytes, position: int) -> int:
+        """Take what stands together; return where it ends, 0 where this line is to be looked at."""
+        sessions = self._sessions
+        if sessions.in_text:
+            return self._take_packets(window, position)
+        dialogue = sessions.exchanging
+        if dialogue is not None and dialogue.expects_text:
+            if dialogue.direction is Direction.INBOUND:
+                after = self._take_text(window, position, dialogue)
+                if after:
+                    return after
+            return self._take_ending(window, position, dialogue)
+        if sessions.expects_text:
+            return 0
+        if window.startswith(b"\r\n", position) and not sessions.in_packet_of_lines:
+            self._number += 1
+            self._ends_bare = False
+            return position + 2
+        if dialogue is None:
+            return self._take_opening(window, position)
+        after = 0
+        if dialogue.closed:
+            after = self._take_opening(window, position)
+        elif dialogue.between:
+            after = self._take_envelope(window, position, dialogue)
+        if not after:
+            after = self._take_exchanges(window, position, dialogue)
+        if not after and not dialogue.closed:
+            after = self._take_opening(window, position)
+        return after
+
+    def _take_opening(self, window: bytes, position: int) -> int:
+        found = opening_at(window, position)
+        times = found and self._times_of(found.stretch)
+        if not found or not times:
+            return 0
+        dialogue = self._sessions.connect(found.direction, found.peer)
+        if found.introduced:
+            self._sessions.note_entries(packet=found.stretch.packet, blank=found.stretch.blank)
+            dialogue.take_introduction()
+        return self._note_stretch(window, position, found.stretch, times)
+
+    def _take_envelope(self, window: bytes, position: int, dialogue: Dialogue) -> int:
+        found = envelope_at(window, position, dialogue.direction)
+        times = found and self._times_of(found.stretch)
+        if not found or not times:
+            return 0
+        self._sessions.note_entries(packet=found.stretch.packet, blank=found.stretch.blank)
+        dialogue.take_envelope(
+            found.originator, found.recipients, self._number + 1, times[0], times[-1]
+        )
+        if dialogue.finished:
+            self._sessions.collect()
+        return self._note_stretch(window, position, found.stretch, times)
+
+    def _take_text(self, window: bytes, position: int, dialogue: Dialogue) -> int:
+        """Take a whole text and what follows it."""
+        found = text_at(window, position, self._sessions.keep)
+        if found is None:
+            return 0
+        ending = ending_at(window, found.end, dialogue.direction)
+        if ending is None:
+            return 0
+        stretch = ending.stretch
+        begun = self._written(found.first, *found.stamps[0])
+        answered = (stretch.date, stretch.times[0] or b"")
+        times = begun and self._times_in_text(begun, [*found.stamps, answered])
+        later = times and self._times_of(stretch, times[-1])
+        if not times or not later:
+            return 0
+        self._sessions.take_text(found.text, found.longest)
+        for time in times:
+            self._note_time(time)
+        self._entries += found.entries
+        self._number += window.count(b"\n", position, found.end)
+        return self._note_ending(window, found.end, ending, later, dialogue)
+
+    def _times_in_text(
+        self, time: datetime, stamps: Iterable[tuple[bytes, bytes]]
+    ) -> list[datetime] | None:
+        """Return the times of these packets, and of the reply, if they can follow one another."""
+        times = []
+        for date, clock in stamps:
+            before, written = time, self._clock.read(date, clock)
+            if (
+                written is None
+                or stamp_form(date, clock) != self._form
+                or not before <= written <= before + LONGEST_PAUSE
+            ):
+                return None
+            time = written
+            times.append(time)
+        return times
+
+    def _take_ending(self, window: bytes, position: int, dialogue: Dialogue) -> int:
+        found = ending_at(window, position, dialogue.direction)
+        times = found and self._times_of(found.stretch)
+        if not found or not times:
+            return 0
+        return self._note_ending(window, position, found, times, dialogue)
+
+    def _note_ending(
+        self,
+        window: bytes,
+        position: int,
+        found: Ending,
+        times: list[datetime],
+        dialogue: Dialogue,
+    ) -> int:
+        number = self._number + 1
+        self._sessions.note_entries(packet=found.stretch.packet, blank=found.stretch.blank)
+        dialogue.reply(found.code, found.text, number, times[0])
+        if found.quits:
+            dialogue.take_quit(number, times[-1])
+        if dialogue.finished:
+            self._sessions.collect()
+        return self._note_stretch(window, position, found.stretch, times)
+
+    def _times_of(self, stretch: Stretch, first: datetime | None = None) -> list[datetime] | None:
+        """Return the times of its entries that differ, None where timestamps alone do not tell.
+
+        ``first`` is when the first one was written, if that is known.
+        """
+        date, clocks = stretch.date, stretch.times
+        time = first or self._written(stretch.first, date, clocks[0] or b"")
+        if time is None:
+            return None
+        times = [time]
+        for clock in filter(None, clocks[1:]):
+            time = self._clock.read(date, clock)
+            if time is None:
+                return None
+            times.append(time)
+        return times
+
+    def _written(self, stamp: bytes, date: bytes, time: bytes) -> datetime | None:
+        """Return when an entry was written, None where that is not told by its timestamp alone."""
+        if stamp == self._same:
+            return self._newest
+        if self._same and stamp.startswith(self._same):
+            return None
+        return self._clock.read(date, time)
+
+    def _note_stretch(
+        self, window: bytes, position: int, stretch: Stretch, times: Iterable[datetime]
+    ) -> int:
+        for time in times:
+            if time is not self._newest:
+                self._note_time(time)
+        self._date = stretch.date
+        self._same = stretch.last
+        self._entries += stretch.entries
+        self._number += window.count(b"\n", position, stretch.end)
+        self._impossible = self._in_junk = self._ends_bare = False
+        return stretch.end
+
+    def _take_exchanges(self, window: bytes, position: int, dialogue: Dialogue) -> int:
         """Take commands with their replies; return where they end, 0 where none stands here."""
         sessions = self._sessions
-        dialogue = sessions.exchanging
         end = 0
-        while dialogue is not None:
+        while True:
             found = exchange_at(window, position, dialogue.direction)
             if found is None:
                 break
@@ -115,7 +229,7 @@ class LogReader:
                 stamp, date, clock, later, later_clock, command, code, text,
                 lines, entries, packet, blank, end_of_reply,
             ) = found  # fmt: skip
-            time = self._newest if stamp == self._same else self._time_of(stamp, date, clock)
+            time = self._written(stamp, date, clock)
             answered = time if later is None else self._clock.read(date, later_clock)
             if time is None or answered is None:
                 break
@@ -126,7 +240,7 @@ class LogReader:
             self._date = date
             self._same = later or stamp
             number = self._number + 1
-            sessions.note_exchange(packet=packet, blank=blank)
+            sessions.note_entries(packet=packet, blank=blank)
             dialogue.command(command, number, time)
             dialogue.reply(code, text, number + lines, answered)
             if dialogue.finished:
@@ -135,17 +249,11 @@ class LogReader:
             self._number += window.count(b"\n", position, end)
             self._entries += entries
             position = end
-            if code == 354 or self.found:
+            if code == 354 or self.found or dialogue.between:
                 break
         if end:
             self._impossible = self._in_junk = self._ends_bare = False
         return end
-
-    def _time_of(self, stamp: bytes, date: bytes, time: bytes) -> datetime | None:
-        """Return when an entry was written, None where that is not told by its timestamp alone."""
-        if self._same and stamp.startswith(self._same):
-            return None
-        return self._clock.read(date, time)
 
     def _take_packets(self, window: bytes, position: int) -> int:
         """Take packets of a message text that carry the timestamp of the one before.
@@ -197,176 +305,3 @@ class LogReader:
             self.feed(window[position:after])
             position = after
         return position
-
-    def feed(self, line: bytes) -> None:
-        """Take one line, or a piece of one that is longer than the limit."""
-        goes_on = not self._line_ended
-        self._line_ended = line.endswith(b"\n")
-        self._after_bare_lf = self._ends_bare
-        self._ends_bare = self._line_ended and line[-2:] != b"\r\n" and not self._converted
-        self._number += not goes_on
-        if line[:1] == b"\0" and not self._sessions.in_text:
-            self._note_junk()
-            line = line.lstrip(b"\0")
-            goes_on = False
-        if self._converted and self._line_ended and not line.endswith(b"\r\n"):
-            line = line[:-1] + b"\r\n"
-        if goes_on:
-            self._sessions.continue_line(line)
-        elif self._stamped is None:
-            self._look_for_first(line)
-        elif line:
-            self._take_line(line.removeprefix(self._indent))
-
-    def finish(self) -> None:
-        """End the last session and say what the log covers."""
-        self._sessions.end()
-        if self._stamped is None:
-            reason = "no entry of a protocol log" if self._number else "empty file"
-            self._defect(reason, None)
-        detail = ""
-        if self._entries:
-            detail = "medium" if self._sessions.commands_seen else "minimum"
-        span = LogSpan(
-            location=Location(self._name),
-            first=self._first,
-            last=self._last,
-            records=self._entries,
-            detail="maximum" if self._sessions.texts_seen else detail,
-            torn=self._sessions.is_cut or not self._line_ended,
-        )
-        self.found.append((span, None))
-
-    def _look_for_first(self, line: bytes) -> None:
-        """Look for the first entry: it shows how the entries of this log begin and end."""
-        body = line.lstrip(b" \t")
-        stamp = STAMP.match(body)
-        if stamp is None and BARE_ENTRY.match(body) is None:
-            titled = self._number == 1 and _OWN_TITLE.search(line)
-            if line.strip() and not titled and not self._foreign_line:
-                self._foreign_line = self._number
-            return
-        if self._foreign_line and not self._in_junk:
-            self._defect("lines before the first entry are no log entries", self._foreign_line)
-        self._indent = line[: len(line) - len(body)]
-        self._stamped = stamp is not None
-        if stamp is not None:
-            self._form = stamp_form(stamp[1], stamp[2])
-        self._converted = line.endswith(b"\n") and not line.endswith(b"\r\n")
-        self._regular = self._stamped and not self._indent and not self._converted
-        self._take_line(body[:-1] + b"\r\n" if self._converted else body)
-
-    def _take_line(self, line: bytes) -> None:
-        """Take one line; 4.0 left line ends out, so several entries may stand on it (Q159290)."""
-        entry = self._entry(line)
-        while entry is not None:
-            self._in_junk = False
-            if self._sessions.expects_text:
-                self._take_in_text(entry)
-                return
-            position = self._next_on_line(entry.text)
-            if not position:
-                self._take(entry)
-                return
-            self._take(entry._replace(text=entry.text[:position] + b"\r\n"))
-            entry = self._entry(entry.text[position:])
-        self._take_continuation(line)
-
-    def _take_in_text(self, entry: Entry) -> None:
-        """Take an entry of a message text, or the reply to it; look for a cut in a long one."""
-        mark = PACKET_MARK.match(entry.text)
-        if mark is None or len(entry.text) + entry.stamp < ENTRY_LIMIT - 1:
-            self._take(entry)
-            return
-        self._take(entry._replace(text=mark[0]))
-        self._take_continuation(entry.text[mark.end() :])
-
-    def _take_continuation(self, line: bytes) -> None:
-        text = self._sessions.text
-        if text is not None and self._sessions.in_text:
-            for position in text.cuts_in(line):
-                if begins_entry(line, position):
-                    self._sessions.cut_entry(line[:position])
-                    self._take_line(line[position:])
-                    return
-        elif _BINARY.search(line) and not self._sessions.carries_binary:
-            self._note_junk()
-        self._sessions.continue_entry(line)
-
-    def _take(self, entry: Entry) -> None:
-        self._entries += 1
-        self._note_time(entry.time)
-        self._sessions.take(entry)
-
-    def _note_time(self, time: datetime | None) -> None:
-        if time is not None and time is not self._newest:
-            self._newest = time
-            self._first = min(self._first or time, time)
-            self._last = max(self._last or time, time)
-
-    def _next_on_line(self, text: bytes) -> int:
-        """Return where another entry of the same day begins within the text, or 0."""
-        if not self._date:
-            return 0
-        position = text.find(self._date, 1)
-        return position if position > 0 and begins_entry(text, position) else 0
-
-    def _entry(self, line: bytes) -> Entry | None:
-        """Return the entry that begins with this line, or None."""
-        if self._after_bare_lf and self._sessions.in_text:
-            # The logger ends entries with CRLF: this is the middle of a line of the message.
-            return None
-        if not self._stamped and not self._becomes_stamped(line):
-            if BARE_ENTRY.match(line) is None or not self._sessions.fits_dialogue(line):
-                return None
-            return Entry(self._number, None, line, 0)
-        if self._same and line.startswith(self._same) and not self._sessions.in_packet:
-            end = len(self._same)
-            return Entry(self._number, self._newest, line[end:], end)
-        stamp = STAMP.match(line) if line[:1].isdigit() else None
-        if stamp is None:
-            return None
-        date, time = stamp.groups()
-        when = self._clock.read(date, time)
-        entry = Entry(self._number, when, line[stamp.end() :], stamp.end())
-        if self._sessions.in_packet and (
-            stamp_form(date, time) != self._form or not self._fits_packet(entry)
-        ):
-            return None
-        if when is None and not self._impossible:
-            shown = (date + b" " + time).decode("ascii")
-            self._defect(f"impossible date or time: {shown}", self._number)
-        self._impossible = when is None
-        self._date = date
-        self._same = stamp[0] if when is not None else b""
-        return entry
-
-    def _becomes_stamped(self, line: bytes) -> bool:
-        """Take a log for a stamped one after all: what looked like its first entry was none."""
-        if self._sessions.in_packet or not begins_entry(line, 0):
-            return False
-        self._stamped = True
-        stamp = STAMP.match(line)
-        assert stamp is not None
-        self._form = stamp_form(stamp[1], stamp[2])
-        return True
-
-    def _fits_packet(self, entry: Entry) -> bool:
-        """Tell whether what looks like an entry among the packets of a text can be one."""
-        if entry.time is None:
-            return False
-        if self._newest is not None:
-            if entry.time < self._newest:
-                return False
-            late = entry.time - self._newest > _LONGEST_PAUSE
-            if late and CONNECTION.match(entry.text) is None:
-                return False
-        return self._sessions.fits_dialogue(entry.text)
-
-    def _note_junk(self) -> None:
-        if not self._in_junk:
-            self._defect("binary data that is no part of a log", self._number)
-        self._in_junk = True
-
-    def _defect(self, reason: str, number: int | None) -> None:
-        self.found.append((Defect(Location(self._name, line=number), reason), None))

@@ -16,7 +16,7 @@ from enum import Enum, auto
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
-from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
+from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText, RebuiltText
 from imctool.readers.protocol_log_lines import Entry
 from imctool.readers.rescheduling import RESCHEDULING, parse_rescheduling
 from imctool.readers.smtp_dialogue import (
@@ -59,8 +59,8 @@ class Sessions:
         self.found: list[tuple[LogRecord, bytes | None]] = []
         self.commands_seen = False
         self.texts_seen = False
+        self.keep = keep
         self._name = name
-        self._keep = keep
         self._most_addresses = most_addresses
         self._dialogue: Dialogue | None = None
         self._text: LoggedText | None = None
@@ -184,35 +184,49 @@ class Sessions:
 
     @property
     def exchanging(self) -> Dialogue | None:
-        """The dialogue in which a command and its reply may come next, None in any doubt.
+        """The dialogue in which entries may come next that belong together, None in any doubt.
 
-        It may be given them at once, with ``note_exchange`` before: the same as to take their
-        entries one by one.
+        It may be given what they say at once, with ``note_entries`` before: the same as to take
+        the entries one by one.
         """
-        dialogue = self._dialogue
         if (
-            dialogue is None
-            or self._text is not None
+            self._text is not None
             or self._held is not None
             or self._open_reply is not None
             or self._echo
-            or dialogue.expects_text
         ):
             return None
-        return dialogue
+        return self._dialogue
 
     @property
     def in_packet_of_lines(self) -> bool:
         """Whether an empty line now ends a packet outside a text; else it says nothing there."""
         return self._continues is Continues.PACKET
 
-    def note_exchange(self, *, packet: bool, blank: bool) -> None:
-        """Note how a command and its reply are logged: by packet, with an empty line after it."""
+    def note_entries(self, *, packet: bool, blank: bool) -> None:
+        """Note how lines and replies are logged: by packet, with an empty line after it."""
         self._arrows = self.commands_seen = True
         if packet:
             self.texts_seen = True
             self._ends_shown |= blank
         self._continues = Continues.NOTHING
+
+    def connect(self, direction: Direction, peer: bytes) -> Dialogue:
+        """End the session, if there is one, and begin another with ``peer``."""
+        self._continues = Continues.NOTHING
+        self._end_session()
+        shown = peer.decode("latin-1").strip().removesuffix(".")
+        self._dialogue = Dialogue(self._name, direction, shown, self._most_addresses)
+        self._arrows = False
+        return self._dialogue
+
+    def take_text(self, text: RebuiltText, longest: int) -> None:
+        """Take a whole text of which nothing was cut, and the length of its longest packet."""
+        owner = self._dialogue.text_transaction if self._dialogue is not None else None
+        if owner is not None:
+            owner.text = text
+        self._longest = max(self._longest, longest)
+        self.note_entries(packet=True, blank=False)
 
     @property
     def takes_packets(self) -> bool:
@@ -245,7 +259,7 @@ class Sessions:
         self.texts_seen = True
         if self.expects_text:
             if self._text is None:
-                self._text = LoggedText(packets=True, keep=self._keep)
+                self._text = LoggedText(packets=True, keep=self.keep)
             if not self._text.packets:
                 # Lines, one of which begins like a packet.
                 payload, mark = _PACKET + payload, mark - len(_PACKET)
@@ -281,7 +295,7 @@ class Sessions:
     def _received(self, payload: bytes, entry: Entry, mark: int) -> None:
         if self.expects_text:
             if self._text is None:
-                self._text = LoggedText(packets=False, keep=self._keep)
+                self._text = LoggedText(packets=False, keep=self.keep)
             if self._text.packets:
                 self._text.pass_over(payload.rstrip(b"\r\n"))
             else:
@@ -408,22 +422,17 @@ class Sessions:
         found = CONNECTION.match(text)
         if found is None:
             return False
-        self._end_session()
-        inbound = found["client"] is not None
-        peer = (found["client"] if inbound else found["server"]).decode("latin-1").strip()
-        direction = Direction.INBOUND if inbound else Direction.OUTBOUND
-        self._dialogue = self._new_dialogue(direction, peer.removesuffix("."))
-        self._arrows = False
+        if found["client"] is not None:
+            self.connect(Direction.INBOUND, found["client"])
+        else:
+            self.connect(Direction.OUTBOUND, found["server"])
         return True
 
     def _session(self, direction: Direction) -> Dialogue:
         """Return the session; where the log begins in the middle of one, of that direction."""
         if self._dialogue is None:
-            self._dialogue = self._new_dialogue(direction, "")
+            self._dialogue = Dialogue(self._name, direction, "", self._most_addresses)
         return self._dialogue
-
-    def _new_dialogue(self, direction: Direction, peer: str) -> Dialogue:
-        return Dialogue(self._name, direction, peer, self._most_addresses)
 
     def _end_session(self) -> None:
         self._flush_held()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -236,6 +237,48 @@ class Dialogue:
     def text_transaction(self) -> OpenTransaction | None:
         """The transaction whose text is awaited or sent."""
         return self._pending[0][1] if self.expects_text else None
+
+    @property
+    def between(self) -> bool:
+        """Whether no transaction is in hand and no command waits for its reply."""
+        return self._current is None and not self._pending
+
+    def take_introduction(self) -> None:
+        """Take a greeting or HELO, or both, each with the reply that was wanted."""
+        self._replied = self.active = True
+        self.binary = False
+        self._current = None
+
+    def take_envelope(
+        self,
+        originator: str,
+        recipients: Sequence[str],
+        number: int,
+        started: datetime | None,
+        ended: datetime | None,
+    ) -> None:
+        """Take MAIL, RCPTs and DATA, all of which the server took, between transactions."""
+        self._begin(number, started, originator)
+        owner = self._current
+        assert owner is not None
+        owner.accepted_count = len(recipients)
+        owner.accepted.extend(recipients[: self._most_addresses])
+        owner.ended = ended or started
+        owner.awaiting = 1
+        self._pending.append((_TEXT, owner, ""))
+        self._waiting[_TEXT] += 1
+        self._replied = self.active = True
+        self.binary = False
+
+    def take_quit(self, number: int, time: datetime | None) -> None:
+        """Take QUIT and its 221."""
+        if self._pending:
+            self.command(b"QUIT", number, time)
+            self.reply(221, "", number, time)
+            return
+        self.closed = self._replied = self.active = True
+        self.binary = False
+        self._release()
 
     def command(self, line: bytes, number: int, time: datetime | None) -> None:
         """Take one command line of the client."""

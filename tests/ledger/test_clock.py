@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from spool_builder import imcr_envelope
 
-from imctool.ledger.clock import ServerClock, derive_clock, own_stamps, format_offset
+from imctool.ledger.clock import ServerClock, derive_clock, format_offset, own_stamps
 from imctool.model.evidence import Location
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import RegistryValue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import permutations
 
 from simulator import inbound, outbound
 from simulator.history import SECOND, History
@@ -52,7 +53,7 @@ _AT_THE_END: tuple[Scene, ...] = (
 )
 _ATTEMPT = timedelta(minutes=20)
 _SETTLING = timedelta(minutes=15)
-"""Within this time of a 4116, mail lost on its way out may as well be in the BAD folder."""
+"""Within this time of a 4116 it is open which of the messages that never left it is about."""
 
 _NOISE = (
     ("MSExchangeIS Private", 1221, "Information", "7"),
@@ -72,13 +73,12 @@ def play(setting: Setting) -> History:
         for scene in chance.choices(scenes, weights, k=setting.messages)
     ]
     if chance.random() < 0.3 and setting.event_form != "none" and setting.tracking:
-        chosen.append((_quiet_moment(setting, chance), inbound.unrecorded))
-    bad = [moment for moment, scene in chosen if scene is outbound.bad]
-    chosen = [
-        (moment, scene)
-        for moment, scene in chosen
-        if scene is not outbound.lost or all(abs(moment - one) > _SETTLING for one in bad)
-    ]
+        hole = _quiet_moment(setting, chance)
+        # Beside a hole in the tracking log a 4116 may be about a message that it does not show.
+        if all(
+            scene is not outbound.bad or abs(hole - one) > 2 * _SETTLING for one, scene in chosen
+        ):
+            chosen.append((hole, inbound.unrecorded))
     chosen.sort(key=lambda one: one[0])
     # What waits at the end came after every restart, and traffic goes on behind it.
     last = setting.ended - timedelta(minutes=25)
@@ -97,10 +97,15 @@ def _open_to_doubt(history: History) -> None:
     """Mark the losses that no evidence can tell for certain.
 
     Those beside a record that was not written (3016), and those of outbound mail where a session
-    that named no recipient may have been an attempt to send it.
+    that named no recipient may have been an attempt to send it, or where another message went to
+    the BAD folder: event 4116 names none of the two.
     """
     holes = [one.moment for one in history.events if one.id == 3016]
     attempts = [(moment, one) for one in history.truths for moment in one.unaddressed]
+    gone = [one for one in history.truths if one.fate in {"lost", "bad"} and not one.inbound]
+    for one, other in permutations(gone, 2):
+        if "bad" in {one.fate, other.fate} and abs(one.moment - other.moment) < _SETTLING:
+            one.also |= {"unknown"}
     for truth in history.truths:
         doubt = any(abs(truth.moment - hole) < timedelta(minutes=12) for hole in holes)
         if truth.fate == "lost" and not truth.inbound:
