@@ -198,7 +198,7 @@ def test_the_sites_hold_what_they_are_meant_to_try() -> None:
     fates = Counter(truth.fate for one in histories for truth in one.truths if not truth.leg)
     assert set(fates) == {
         "delivered", "queued", "stuck", "archived", "bad", "returned", "deferred", "refused",
-        "lost", "incomplete",
+        "lost", "incomplete", "duplicated",
     }  # fmt: skip
     assert fates["lost"] > 50
     assert {one.version for one in settings} == {"4.0", "5.0", "5.5"}

@@ -91,7 +91,7 @@ class Case:
                 continue
             if head is not None and self._restarted(head.first, entry.first):
                 head = None
-            if entry.fate is Fate.DELIVERED:
+            if entry.fate in {Fate.DELIVERED, Fate.DUPLICATED}:
                 head = None
             elif entry.fate is Fate.LOST or (
                 entry.fate is Fate.UNKNOWN and entry.transactions and not entry.files

@@ -55,10 +55,13 @@ def _observed(case: Case, message: Message | None, value: bool) -> Held | None:
     """All that was seen of the message, as evidence: for causes told by what is not there."""
     if message is None:
         return None
-    return tuple(
-        Evidence(seen.location, seen.time, seen.text, seen.assumed_zone)
-        for seen in message.observations
-    )
+    seen = [
+        Evidence(one.location, one.time, one.text, one.assumed_zone) for one in message.observations
+    ]
+    if message.observations:
+        place = message.observations[0].location
+        seen += [Evidence(place, None, note) for note in message.notes]
+    return tuple(seen)
 
 
 def _direction(case: Case, message: Message | None, value: str) -> Held | None:

@@ -38,6 +38,11 @@ class Series(Generic[Record]):
             query = f"SELECT count(*), coalesce(max(id) + 1, 0) FROM {table.name}"
             self._count, self._next = database().execute(query).fetchone()
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether the records lie in memory, so that holding one costs nothing more."""
+        return self._few is not None
+
     def append(self, record: Record) -> int:
         """Add a record and return its number."""
         number = self._next

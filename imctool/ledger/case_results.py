@@ -12,10 +12,13 @@ from imctool import __version__
 from imctool.database.connection import CaseConnection
 from imctool.database.mail_rows import Row, dumps, time_of
 from imctool.database.schema import RESULT_TABLES
+from imctool.ledger.clock import ServerClock
 from imctool.ledger.copies import Copies
 from imctool.ledger.entry import Entry
 from imctool.ledger.messages import Messages
+from imctool.ledger.offsets import Offset, Offsets
 from imctool.ledger.server import ServerTraces
+from imctool.ledger.windows_zone import zone_from_registry
 from imctool.model.direction import Direction
 from imctool.model.message import Fate
 from imctool.model.spool_name import SpoolName
@@ -54,7 +57,9 @@ def save_results(
     width = len(_message_columns(0, None, None, {}))
     case.insert("message", _message_rows(messages, places), width)
     case.insert("message_record", _record_rows(messages.entries), 4)
-    case.set_note(_TRACES, dumps(_trace_fields(traces, copies)))
+    fields = _trace_fields(traces, copies)
+    fields["clock"] = _clock_fields(messages.clock)
+    case.set_note(_TRACES, dumps(fields))
     case.set_note(_MADE_WITH, _made_with(zone))
     case.commit()
 
@@ -99,21 +104,53 @@ def _trace_fields(traces: ServerTraces, copies: Copies) -> dict[str, Any]:
     }
 
 
+def _clock_fields(clock: ServerClock) -> dict[str, Any]:
+    """Return a clock: its sightings and the like; a zone is found again, and only its source."""
+    offsets = clock.offsets
+    if offsets is None:
+        return {"source": clock.source}
+    return {
+        "source": clock.source,
+        "seen": [(one.wall.isoformat(), one.offset.total_seconds()) for one in offsets.seen],
+        "usual": None if offsets.usual is None else offsets.usual.total_seconds(),
+        "others": sorted(one.total_seconds() for one in offsets.others),
+    }
+
+
+def _clock(fields: dict[str, Any], zone: tzinfo | None, collection: Collection) -> ServerClock:
+    """Return the clock that was saved; ``zone`` is the one given, None to have none."""
+    source = fields["source"]
+    if zone is not None:
+        return ServerClock(zone, source=source)
+    if "seen" not in fields:
+        told = zone_from_registry(collection.registry)
+        return ServerClock(None if told is None else told[0], source=source)
+    usual = fields["usual"]
+    offsets = Offsets(
+        tuple(
+            Offset(datetime.fromisoformat(wall), timedelta(seconds=seconds))
+            for wall, seconds in fields["seen"]
+        ),
+        None if usual is None else timedelta(seconds=usual),
+        frozenset(timedelta(seconds=seconds) for seconds in fields["others"]),
+    )
+    return ServerClock(None, offsets, source)
+
+
 def restore_results(
     collection: Collection, zone: tzinfo | None
-) -> tuple[list[Entry], ServerTraces] | None:
-    """Return the entries in order and what tells of the server, as they were saved.
+) -> tuple[list[Entry], ServerTraces, ServerClock] | None:
+    """Return the entries in order, what tells of the server, and its clock, as they were saved.
 
-    None where the evidence or what else they depend on is not the same, or where the clock came
-    from pairs of records, which are found only while the ledger is made.
+    None where the evidence or what else they depend on is not the same.
     """
     case = collection.case
     if case is None or collection.changed or case.note(_MADE_WITH) != _made_with(zone):
         return None
     fields = json.loads(case.note(_TRACES) or "{}")
-    if not fields or not (zone is not None or fields["stamps"]):
+    if not fields:
         return None
-    return list(_entries(case)), _traces(case, fields)
+    return list(_entries(case)), _traces(case, fields), _clock(fields["clock"], zone, collection)
 
 
 def _entries(case: CaseConnection) -> Iterator[Entry]:

@@ -21,7 +21,11 @@ from imctool.model.spool_name import SpoolName
 _UNSEEN = timedelta(minutes=15)
 """So long before the first record of a message its name may have been given out (inferred)."""
 
+_ROUNDING = timedelta(seconds=2)
+"""Logs give whole seconds, and each rounds in its own way."""
+
 Span = tuple[datetime, datetime]
+"""The earliest and the latest moment (UTC)."""
 
 
 class NameInterval(NamedTuple):
@@ -31,114 +35,87 @@ class NameInterval(NamedTuple):
     after: SpoolName | None
 
 
+UNKNOWN = NameInterval(None, None)
+
+
 class NamedSpan(NamedTuple):
-    """A spool name, and the earliest and latest moment at which it can have been given out."""
+    """The earliest and the latest moment (UTC) at which a spool name can have been given out."""
 
     earliest: datetime
     latest: datetime
     name: SpoolName
 
 
-class SpoolCounter:
-    """The spool names of a ledger in the order of their times."""
+def name_interval(
+    named: Iterable[NamedSpan], span: Span, restarts: Sequence[datetime]
+) -> NameInterval:
+    """Return the names just before and after one that was given out within ``span``.
 
-    def __init__(self, named: Iterable[NamedSpan], starts: Iterable[datetime]) -> None:
-        """``starts`` are the moments at which the service came up."""
-        listed = list(named)
-        self._by_latest = sorted((one.latest, one.name.value) for one in listed)
-        self._by_earliest = sorted((one.earliest, one.name.value) for one in listed)
-        self._starts = sorted(starts)
-
-    def interval(self, span: Span) -> NameInterval:
-        """Return the names just before and after one that was given out within ``span``.
-
-        Each is None where no name of the same run of the service is known there; both are where
-        names and times contradict each other.
-        """
-        earliest, latest = span
-        run = self._run(earliest, latest)
-        if run is None:
-            return NameInterval(None, None)
-        begun, ended = run
-        before = self._before(begun, earliest)
-        after = self._after(latest, ended)
-        if before is not None and after is not None and not _one_run(before, after):
-            return NameInterval(None, None)
-        return NameInterval(_name(before), _name(after))
-
-    def _run(self, earliest: datetime, latest: datetime) -> tuple[datetime | None, ...] | None:
-        """Return the starts of the service before and after, None if there is one within."""
-        first = bisect_left(self._starts, earliest)
-        last = bisect_right(self._starts, latest)
-        if first != last:
-            return None
-        begun = self._starts[first - 1] if first else None
-        ended = self._starts[last] if last < len(self._starts) else None
-        return begun, ended
-
-    def _before(self, begun: datetime | None, earliest: datetime) -> int | None:
-        """Return the highest name given out since the service started, and before that moment."""
-        place = bisect_right(self._by_latest, (earliest, SAME_RUN**2))
-        highest: int | None = None
-        for time, value in reversed(self._by_latest[max(0, place - _LOOKED_AT) : place]):
-            if begun is not None and time - _UNSEEN < begun:
-                break
-            if highest is None or (value > highest and _one_run(highest, value)):
-                highest = value
-        return highest
-
-    def _after(self, latest: datetime, ended: datetime | None) -> int | None:
-        """Return the lowest name given out after that moment, and before the service restarted."""
-        place = bisect_left(self._by_earliest, (latest, -1))
-        lowest: int | None = None
-        for time, value in self._by_earliest[place : place + _LOOKED_AT]:
-            if ended is not None and time + _UNSEEN >= ended:
-                break
-            if lowest is None or (value < lowest and _one_run(value, lowest)):
-                lowest = value
-        return lowest
+    ``restarts`` are the moments, in order, at which the service came up or went down. Each name
+    is None where none of the same run of the service is known there; both are None where a
+    restart lies within the span, or where names and times contradict each other.
+    """
+    earliest, latest = span[0] - _ROUNDING, span[1] + _ROUNDING
+    place = bisect_left(restarts, earliest)
+    if place != bisect_right(restarts, latest):
+        return UNKNOWN
+    begun = restarts[place - 1] if place else None
+    ended = restarts[place] if place < len(restarts) else None
+    known = [
+        one
+        for one in named
+        if (begun is None or one.earliest > begun) and (ended is None or one.latest < ended)
+    ]
+    before = max((one for one in known if one.latest <= earliest), default=None, key=_by_latest)
+    after = min((one for one in known if one.earliest >= latest), default=None, key=_by_earliest)
+    highest = lowest = None
+    if before is not None:
+        highest = max(one.name for one in known if one.latest <= earliest and _one_run(one, before))
+    if after is not None:
+        lowest = min(one.name for one in known if one.earliest >= latest and _one_run(one, after))
+    if highest is not None and lowest is not None and not _rises(highest, lowest):
+        return UNKNOWN
+    return NameInterval(highest, lowest)
 
 
-_LOOKED_AT = 64
-"""So many of the nearest names are compared: sessions at the same time end in any order."""
+def _by_latest(one: NamedSpan) -> tuple[datetime, SpoolName]:
+    return one.latest, one.name
 
 
-def _one_run(one: int, other: int) -> bool:
+def _by_earliest(one: NamedSpan) -> tuple[datetime, SpoolName]:
+    return one.earliest, one.name
+
+
+def _one_run(one: NamedSpan, other: NamedSpan) -> bool:
+    return one.name.value // SAME_RUN == other.name.value // SAME_RUN
+
+
+def _rises(before: SpoolName, after: SpoolName) -> bool:
     """Whether the second name can follow the first within one run of the service."""
-    return one < other and one // SAME_RUN == other // SAME_RUN
-
-
-def _name(value: int | None) -> SpoolName | None:
-    return None if value is None else SpoolName(value)
+    return before < after and before.value // SAME_RUN == after.value // SAME_RUN
 
 
 def naming_span(draft: Draft, clock: ServerClock) -> Span | None:
     """Return when the spool name of a message can have been given out, None if that is not known.
 
-    It was given out after its session began and before its first record; without a session at
-    most a quarter of an hour before that (inferred).
+    Of mail known from its sessions alone: while they lasted. Else before its first record, and
+    after its session began where the Message-ID proves that it is its own; without one at most a
+    quarter of an hour before the record (inferred).
     """
     if not clock.known:
         return None
-    begun: list[datetime] = []
-    ended: list[datetime] = []
-    if draft.direction is Direction.INBOUND:
-        for one in draft.transactions:
-            begun += clock.readings(one.started)
-            ended += clock.readings(one.moment)
-    seen = [record.time for record in draft.tracking]
-    for _, file in draft.files:
-        seen += clock.readings(file.moment)
-    if draft.direction is Direction.OUTBOUND:
-        # Handed over first, converted under a name later: only its file tells when.
-        if not draft.files:
-            return None
-        seen = [moment for _, file in draft.files for moment in clock.readings(file.moment)]
-    latest = min(seen, default=None)
-    if begun:
-        finish = max([*ended, *begun])
-        return min(begun), finish if latest is None else max(finish, latest)
-    return None if latest is None else (latest - _UNSEEN, latest)
+    seen = [moment for _, file in draft.files for moment in clock.readings(file.moment)]
+    if draft.direction is Direction.OUTBOUND:  # it is converted, and named, after its hand-over
+        return (min(seen) - _UNSEEN, min(seen)) if seen else None
+    ids = {file.skeleton.message_id for _, file in draft.files}
+    ids.update(record.remote_id for record in draft.tracking)
+    seen += [record.time for record in draft.tracking]
+    own = [one for one in draft.transactions if not seen or one.message_id in ids - {None}]
+    begun = [moment for one in own for moment in clock.readings(one.started)]
+    ended = [moment for one in own for moment in clock.readings(one.moment)]
+    if not seen:
+        return (min(begun), max(ended)) if begun and ended else None
+    return min(begun, default=min(seen) - _UNSEEN), min(seen)
 
 
 def interval_note(interval: NameInterval) -> str | None:
@@ -155,11 +132,3 @@ def interval_note(interval: NameInterval) -> str | None:
     if after is not None:
         return f"its spool name must lie before {after} (inferred from the counter)"
     return None
-
-
-def name_interval(
-    counter: SpoolCounter, draft: Draft, clock: ServerClock
-) -> NameInterval:
-    """Return the names between which that of a message must lie, None where it is not known."""
-    span = naming_span(draft, clock)
-    return NameInterval(None, None) if span is None else counter.interval(span)

@@ -16,6 +16,7 @@ from imctool.model.coverage import Coverage
 from imctool.model.event import Retrieval
 from imctool.model.evidence import Form, InputKind
 from imctool.readers.collection import Collection
+from imctool.readers.imcsave import SAVED_MESSAGE
 
 RETRIED = timedelta(days=5)
 """How long the service may try; its last interval and expiry are settings (Q146669)."""
@@ -40,6 +41,7 @@ TIME_ZONE = "the server's time zone (--timezone)"
 SESSION_END = "the end of the protocol log, which is cut"
 TWIN = "a Message-ID, to tell it from a tracked message of the same minute"
 BAD_FOLDER = "the BAD folder of the connector's mailbox: event 4116 may be about this message"
+SAVED_QUEUES = "the messages that imcsave saved out of the store's queues, which are not read"
 EVENT_LOG = "an application event log of that time"
 
 Span = tuple[datetime, datetime]
@@ -51,7 +53,8 @@ class EvidenceMap:
     """The stretches of UTC time that each kind of log covers, and the folders there are.
 
     ``sessions`` are those that protocol logs of Medium level or above cover; ``newest_file`` is
-    the latest time of a spool file. Where a moment is asked for, it is one or more ``readings``
+    the latest time of a spool file; ``queues_saved`` says that imcsave took messages out of the
+    store's queues, which are not read. Where a moment is asked for, it is one or more ``readings``
     of the server's clock, and what is said holds for all of them.
     """
 
@@ -63,6 +66,7 @@ class EvidenceMap:
     holes: tuple[datetime, ...] = ()
     sessions: tuple[Span, ...] = ()
     newest_file: datetime | None = None
+    queues_saved: bool = False
 
     def tracked(
         self, readings: Iterable[datetime], *, assumed: bool, after: timedelta = _AFTERWARDS
@@ -154,6 +158,7 @@ def map_evidence(
         ),
         sessions=_session_spans(collection, clock),
         newest_file=max((one for one in newest if one is not None), default=None),
+        queues_saved=any(defect.reason == SAVED_MESSAGE for defect in collection.defects),
     )
 
 

@@ -33,7 +33,7 @@ class Deliveries:
     """Messages by their Message-ID, gathered while each is looked at once."""
 
     def __init__(self, restarts: Sequence[datetime], hosts: Iterable[str]) -> None:
-        """``restarts`` are the moments, surely known, at which the service came up again.
+        """``restarts`` are the moments, surely known, at which the service came up or went down.
 
         ``hosts`` are the names of the server itself, lower case.
         """

@@ -75,9 +75,11 @@ class Opener:
     A draft kept is dropped when a record is added to its entry (``forget``).
     """
 
-    def __init__(self, collection: Collection, most: int = 25_000) -> None:
+    def __init__(self, collection: Collection) -> None:
         self._collection = collection
-        self._most = most
+        # A draft whose records lie in memory anyway is small; another holds them, texts and all.
+        in_memory = all(series.in_memory for series in collection.series)
+        self._most = 25_000 if in_memory else 2_000
         self._recent: dict[int, Draft] = {}
         self._older: dict[int, Draft] = {}
 

@@ -65,6 +65,10 @@ class EventLog:
         by_id = self._numbers.by_id
         yield from self._told(sorted(number for one in ids for number in by_id.get(one, ())))
 
+    def surely_timed(self, event: Event) -> bool:
+        """Return whether the event's UTC time can be no other by the server's clock."""
+        return not self._clock.assumed(event.time) and len(self._clock.readings(event.time)) == 1
+
     def managed(self) -> list[tuple[datetime | None, Event]]:
         """Return the events of the Service Control Manager with their UTC time."""
         return [(time, event) for time, _, event in self._told(self._numbers.managed)]

@@ -95,6 +95,8 @@ def _inbound(draft: Draft, around: Surroundings) -> Verdict:
         return Fate.INCOMPLETE, ()
     if InputKind.PICKUP in folders:
         return Fate.QUEUED, ()
+    if InputKind.TURF in folders:
+        return Fate.UNKNOWN, ()  # set aside by a rule on purpose (Q193926): no word is its own
     if draft.files:
         return Fate.UNKNOWN, (coverage.TRACKING_LOG,)
     return _without_file(draft, around)
@@ -175,6 +177,8 @@ def _gaps(draft: Draft, around: Surroundings) -> tuple[str, ...]:
             wanting.append(coverage.TIME_ZONE)
     if draft.tracking and not plausible_mts_id(draft.mts_id or ""):
         wanting.append(coverage.WHOLE_RECORD)
+    if around.evidence.queues_saved:
+        wanting.append(coverage.SAVED_QUEUES)
     if draft.direction is Direction.OUTBOUND:
         if not wanting and _may_be_retried(readings, around):
             wanting.append(coverage.TRACKING_LATER)

@@ -20,11 +20,14 @@ from imctool.ledger.coverage import (
     map_evidence,
 )
 from imctool.ledger.draft import Draft, traits_of
+from imctool.ledger.duplicates import Deliveries
 from imctool.ledger.entry import Entry, Opener, with_number
 from imctool.ledger.event_log import EventLog
 from imctool.ledger.fates import DELIVERED_OUTBOUND, Surroundings, decide_fate
 from imctool.ledger.joining import Joiner, fold_reports, join_records
+from imctool.ledger.loops import note_hop_counts
 from imctool.ledger.messages import Messages
+from imctool.ledger.notes import Notes
 from imctool.ledger.reports import tie_reports
 from imctool.ledger.server import ServerTraces, service_times
 from imctool.ledger.sessions import (
@@ -60,9 +63,8 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     A case whose evidence has not changed gives back the ledger that was made of it before.
     """
     restored = restore_results(collection, zone)
-    taken_up = None if restored is None else _taken_up(collection, zone, *restored)
-    if taken_up is not None:
-        return taken_up
+    if restored is not None:
+        return _taken_up(collection, *restored)
     copies = find_copies(collection)
     traces = ServerTraces()
     joiner = join_records(collection, copies, traces)
@@ -90,13 +92,18 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     around = Surroundings(
         clock, evidence, starts, cut, frozenset(rivals), frozenset(perhaps_bad), missing
     )
+    restarts = _sure_restarts(events)
+    deliveries = Deliveries(restarts, traces.hosts)
     for entry in entries:
         draft = opener.draft(entry)
         entry.fate, entry.wanting = decide_fate(draft, around)
         times = draft.times(clock)
         entry.first = times[0].timestamp() if times else None
         entry.traits = traits_of(draft)
-    messages = Messages.in_order(entries, opener, clock)
+        deliveries.see(entry, draft)
+    deliveries.mark(opener)
+    note_hop_counts(entries, events, opener)
+    messages = Messages.in_order(entries, opener, clock, restarts)
     if collection.case is not None:
         save_results(collection.case, messages, traces, copies, zone)
     return _ledger(collection, messages, traces, events, evidence, clock)
@@ -116,26 +123,26 @@ def _ledger(
 
 
 def _taken_up(
-    collection: Collection, zone: tzinfo | None, entries: list[Entry], traces: ServerTraces
-) -> Ledger | None:
-    """Return the ledger that a case holds, its messages made of the records as before.
-
-    None where the clock hangs on pairs of records, which are found only while it is made.
-    """
-    asked: list[bool] = []
-
-    def pairs() -> list[tuple[datetime, datetime]]:
-        asked.append(True)
-        return []
-
-    spans = local_spans(collection.coverage)
-    clock = derive_clock(zone, collection.registry, traces.stamps, pairs=pairs, spans=spans)
-    if asked:
-        return None
+    collection: Collection, entries: list[Entry], traces: ServerTraces, clock: ServerClock
+) -> Ledger:
+    """Return the ledger that a case holds, its messages made of the records as before."""
     events = EventLog(collection.events, traces.events, clock)
     evidence = map_evidence(collection, events, clock, traces, TrackedMail())
-    messages = Messages(entries, Opener(collection), clock)
+    opener = Opener(collection)
+    notes = Notes(entries, opener, clock, _sure_restarts(events))
+    messages = Messages(entries, opener, clock, notes)
     return _ledger(collection, messages, traces, events, evidence, clock)
+
+
+def _sure_restarts(events: EventLog) -> list[datetime]:
+    """Return when the service came up or went down, where the clock leaves no doubt of it."""
+    return sorted(
+        {
+            time
+            for starts in (True, False)
+            for time in service_times(events, starts=starts, sure=True)
+        }
+    )
 
 
 def _pairs(

@@ -48,9 +48,7 @@ def hosts_of_peers(draft: Draft) -> set[str]:
     return {word.lower().strip("[]()") for peer in told for word in peer.split()}
 
 
-def note_hop_counts(
-    entries: Iterable[Entry], events: EventLog, opener: Opener
-) -> None:
+def note_hop_counts(entries: Iterable[Entry], events: EventLog, opener: Opener) -> None:
     """Join each 4098 (hop count exceeded) to its message: by the sender and subject it names.
 
     It is the last one of these before the event, where they carry one Message-ID (Q260247).
@@ -72,11 +70,11 @@ def note_hop_counts(
                 if sender is not None and (sender, subject) in wanted:
                     alike[sender, subject].append((entry.first, entry))
     for time, number, names in told:
-        entry = _last_before(alike[names], time, opener)
-        if entry is not None:
-            entry.events = with_number(entry.events, number)
-            entry.traits |= {"events"}
-            opener.forget(entry)
+        last = _last_before(alike[names], time, opener)
+        if last is not None:
+            last.events = with_number(last.events, number)
+            last.traits |= {"events"}
+            opener.forget(last)
 
 
 def _named(event: Event) -> tuple[str, str] | None:

@@ -4,26 +4,47 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import overload
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.entry import Entry, Opener
+from imctool.ledger.notes import Notes
 from imctool.ledger.observations import observe
 from imctool.model.message import SETTLED, Fate, Message
 
 
 class Messages(Sequence[Message]):
-    """The messages in time order. ``entries`` are the same in short, in the same order."""
+    """The messages in time order. ``entries`` are the same in short, in the same order.
 
-    def __init__(self, entries: Sequence[Entry], opener: Opener, clock: ServerClock) -> None:
+    ``notes`` tells what is to be noted of each; without it nothing is.
+    """
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        opener: Opener,
+        clock: ServerClock,
+        notes: Notes | None = None,
+    ) -> None:
         self.entries = entries
         self._opener = opener
-        self._clock = clock
+        self.clock = clock
+        self._notes = notes
 
     @classmethod
-    def in_order(cls, entries: Iterable[Entry], opener: Opener, clock: ServerClock) -> Messages:
-        """Return them by first time, direction, name, and the place of the first observation."""
+    def in_order(
+        cls,
+        entries: Iterable[Entry],
+        opener: Opener,
+        clock: ServerClock,
+        restarts: Sequence[datetime] = (),
+    ) -> Messages:
+        """Return them by first time, direction, name, and the place of the first observation.
+
+        ``restarts`` are the moments, surely known, at which the service came up or went down.
+        """
         listed = sorted(entries, key=_outer_order)
         ordered: list[Entry] = []
         unsorted = cls(listed, opener, clock)
@@ -32,12 +53,13 @@ class Messages(Sequence[Message]):
             if len(group) > 1:
                 group.sort(key=lambda entry: _inner_order(unsorted.message(entry)))
             ordered.extend(group)
-        return cls(ordered, opener, clock)
+        return cls(ordered, opener, clock, Notes(ordered, opener, clock, restarts))
 
     def message(self, entry: Entry) -> Message:
         """Return the message of an entry."""
         draft = self._opener.draft(entry)
-        return observe(draft, entry.fate, entry.wanting, self._clock)
+        notes = self._notes.of(entry, draft) if self._notes is not None else ()
+        return observe(draft, entry.fate, entry.wanting, self.clock, notes)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -55,7 +77,7 @@ class Messages(Sequence[Message]):
         return self.message(self.entries[place])
 
     def _some(self, entries: Sequence[Entry]) -> Messages:
-        return Messages(entries, self._opener, self._clock)
+        return Messages(entries, self._opener, self.clock, self._notes)
 
     def only(self, numbers: Container[int]) -> Messages:
         """Return those of these numbers, in the same order."""

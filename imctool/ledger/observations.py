@@ -58,7 +58,13 @@ TRACKING_EVENTS = {
 """Names of the tracking events (Q174078 for 4.0, Q173364 for what 5.0 and 5.5 add)."""
 
 
-def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClock) -> Message:
+def observe(
+    draft: Draft,
+    fate: Fate,
+    wanting: tuple[str, ...],
+    clock: ServerClock,
+    notes: tuple[str, ...] = (),
+) -> Message:
     """Return the message that the draft has become."""
     seen = sorted(_observations(draft, clock), key=_order)
     times = draft.times(clock)
@@ -79,6 +85,7 @@ def observe(draft: Draft, fate: Fate, wanting: tuple[str, ...], clock: ServerClo
         last=times[-1] if times else None,
         assumed_zone=not clock.known and not draft.tracking,
         wanting=wanting,
+        notes=notes,
         number=draft.number,
     )
 

@@ -75,7 +75,7 @@ class Neighbours:
 _MTS_TAIL = re.compile(r"(?:\d{10}[0-9a-df-hj-np-tv-z]{8}|\d{12}z-\d+)>?$", re.I)
 """How an MTS-ID ends: made by the connector (Q190709), or by an MTA (sampled)."""
 
-_SAME_RUN = 32**4
+SAME_RUN = 32**4
 """So many names share their first four symbols."""
 
 
@@ -272,7 +272,7 @@ def find_neighbours(messages: Iterable[Message], name: SpoolName) -> Neighbours:
     bounded = (
         before is not None
         and after is not None
-        and len({one.spool_name.value // _SAME_RUN for one in (before, after)}) == 1
+        and len({one.spool_name.value // SAME_RUN for one in (before, after)}) == 1
         and before.assumed_zone == after.assumed_zone
         and before.time <= after.time
     )

@@ -120,16 +120,21 @@ class ServerTraces:
         return "4.0" if self.tracked & {1003, 1004} else None
 
 
-def service_times(events: EventLog, *, starts: bool) -> Iterator[datetime]:
-    """Yield when the service came up, or went down: its own events and the service manager's."""
+def service_times(events: EventLog, *, starts: bool, sure: bool = False) -> Iterator[datetime]:
+    """Yield when the service came up, or went down: its own events and the service manager's.
+
+    With ``sure`` only the times that the server's clock leaves no doubt about.
+    """
     own, state = (_STARTED, "running") if starts else (_STOPPED, "stopped")
     for time, event in events.of(own):
-        if time is not None and event.is_connector:
+        if time is not None and event.is_connector and (not sure or events.surely_timed(event)):
             yield time
     for time, event in events.managed():
         text = event_words(event).lower()
         named = "internet mail" in text or "msexchangeimc" in text
-        if time is not None and named and state in text:
+        if time is None or not named or state not in text:
+            continue
+        if not sure or events.surely_timed(event):
             yield time
 
 

@@ -62,6 +62,9 @@ class Observation:
 class Message:
     """One message and its fate; ``wanting`` names the evidence that an unknown fate hangs on.
 
+    ``notes`` say what else is known of it: which message it repeats, that it loops, where the
+    spool name lies that no evidence gives.
+
     ``files`` pairs each spool file of the message with the folder kind it lies in. ``first``
     and ``last`` are the first and last observed time (aware UTC). ``number`` tells it from the
     others of its ledger.
@@ -83,6 +86,7 @@ class Message:
     last: datetime | None = None
     assumed_zone: bool = False
     wanting: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     number: int = -1
 
     @property

@@ -35,7 +35,7 @@ _EXPORT = (
     "is not documented"
 )
 _LIST = "packing list of imcsave, not read: its keys are not documented"
-_MESSAGE = (
+SAVED_MESSAGE = (
     "message in TNEF, not read: imcsave saves the messages of the store's queues so, and may have "
     "deleted them there (Q195804)"
 )
@@ -50,7 +50,7 @@ def sniff_imcsave(head: bytes, name: str) -> str:
     files are none of its business.
     """
     if head.startswith(TNEF_SIGNATURE):
-        return _MESSAGE
+        return SAVED_MESSAGE
     called = name.lower()
     if called.partition(".")[0] == _LIST_STEM and _SECTION.match(decode_text(head)):
         return _LIST

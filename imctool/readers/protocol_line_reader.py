@@ -37,10 +37,10 @@ class LineReader:
     transaction by name (None: all).
     """
 
-    def __init__(self, name: str, order: DateOrder, keep: int, most_addresses: int | None) -> None:
+    def __init__(self, name: str, order: DateOrder, sessions: Sessions) -> None:
         self._name = name
         self._clock = Clock(order)
-        self._sessions = Sessions(name, keep, most_addresses)
+        self._sessions = sessions
         self.found = self._sessions.found
         self._number = 0
         self._line_ended = True

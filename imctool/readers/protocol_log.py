@@ -133,12 +133,22 @@ def _records(
     if order is None:
         order = log_date_order(byte_windows(stream))
     log = LogReader(name, order, keep, most_addresses)
+    rest = b""
     for content in byte_windows(stream):
-        window = log.begin_window(content)
-        position = 0
+        window = rest + log.begin_window(content)
+        position = before = 0
         while position < len(window):
-            position = log.read(window, position)
+            position = log.read(window, before, more=True)
+            if position == before and not log.found:
+                break
             yield from log.found
             log.found.clear()
+            before = position
+        rest = window[position:]
+    position = 0
+    while position < len(rest):
+        position = log.read(rest, position)
+        yield from log.found
+        log.found.clear()
     log.finish()
     yield from log.found

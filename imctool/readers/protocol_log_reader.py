@@ -13,13 +13,15 @@ from datetime import datetime
 
 from imctool.model.direction import Direction
 from imctool.readers.local_time import DateOrder
-from imctool.readers.logged_text import cut_lengths
+from imctool.readers.logged_text import DOT_LINE, cut_lengths
+from imctool.readers.protocol_bulk_sessions import BulkSessions
 from imctool.readers.protocol_exchanges import exchange_at
 from imctool.readers.protocol_line_reader import LONGEST_PAUSE, LineReader
 from imctool.readers.protocol_log_lines import STAMP, stamp_form
 from imctool.readers.protocol_packets import LONG_STAMP, PACKET, cut_in, packets_from
 from imctool.readers.protocol_stretches import (
     Ending,
+    Envelope,
     Stretch,
     ending_at,
     envelope_at,
@@ -28,12 +30,16 @@ from imctool.readers.protocol_stretches import (
 from imctool.readers.protocol_texts import text_at
 from imctool.readers.smtp_dialogue import Dialogue
 
+_LONGEST_ENDING = 1024
+"""So many bytes what follows a text may take, mostly."""
+
 
 class LogReader(LineReader):
     """Takes the windows of a log; see LineReader for its arguments and ``found``."""
 
     def __init__(self, name: str, order: DateOrder, keep: int, most_addresses: int | None) -> None:
-        super().__init__(name, order, keep, most_addresses)
+        self._sessions: BulkSessions
+        super().__init__(name, order, BulkSessions(name, keep, most_addresses))
         self._looked_at = b""
         self._repeats = False
 
@@ -45,9 +51,11 @@ class LogReader(LineReader):
         self._regular = bool(self._stamped) and not self._indent and whole
         return window
 
-    def read(self, window: bytes, position: int) -> int:
+    def read(self, window: bytes, position: int, *, more: bool = False) -> int:
         """Take lines until something is found; return where the next one begins.
 
+        With ``more`` it may return early, where a text begins near the end of the window: then
+        the rest of the window is to be read again, in front of the next one.
         ``window`` comes from ``begin_window``; ``position`` is where one of its lines begins.
         """
         end = len(window)
@@ -55,6 +63,8 @@ class LogReader(LineReader):
             after = 0
             if self._regular and self._line_ended:
                 after = self._take_many(window, position)
+                if not after and more and self._text_goes_on(window, position):
+                    break
             if not after:
                 after = window.find(b"\n", position) + 1 or end
                 self.feed(window[position:after])
@@ -92,6 +102,16 @@ class LogReader(LineReader):
             after = self._take_opening(window, position)
         return after
 
+    def _text_goes_on(self, window: bytes, position: int) -> bool:
+        """Tell whether a text begins there of which the next window is likely to hold the end."""
+        return (
+            position > len(window) // 2
+            and self._sessions.expects_text
+            and not self._sessions.in_text
+            and window.find(PACKET, position, position + LONG_STAMP) >= 0
+            and window.find(DOT_LINE, position, len(window) - _LONGEST_ENDING) < 0
+        )
+
     def _take_opening(self, window: bytes, position: int) -> int:
         found = opening_at(window, position)
         times = found and self._times_of(found.stretch)
@@ -101,6 +121,8 @@ class LogReader(LineReader):
         if found.introduced:
             self._sessions.note_entries(packet=found.stretch.packet, blank=found.stretch.blank)
             dialogue.take_introduction()
+        if found.envelope is not None:
+            self._begin_transaction(window, position, found.envelope, times, dialogue)
         return self._note_stretch(window, position, found.stretch, times)
 
     def _take_envelope(self, window: bytes, position: int, dialogue: Dialogue) -> int:
@@ -109,12 +131,22 @@ class LogReader(LineReader):
         if not found or not times:
             return 0
         self._sessions.note_entries(packet=found.stretch.packet, blank=found.stretch.blank)
-        dialogue.take_envelope(
-            found.originator, found.recipients, self._number + 1, times[0], times[-1]
-        )
+        self._begin_transaction(window, position, found, times, dialogue)
         if dialogue.finished:
             self._sessions.collect()
         return self._note_stretch(window, position, found.stretch, times)
+
+    def _begin_transaction(
+        self,
+        window: bytes,
+        position: int,
+        found: Envelope,
+        times: list[datetime],
+        dialogue: Dialogue,
+    ) -> None:
+        number = self._number + 1 + window.count(b"\n", position, found.start)
+        started, ended = times[found.earlier - 1], times[-1]
+        dialogue.take_envelope(found.originator, found.recipients, number, started, ended)
 
     def _take_text(self, window: bytes, position: int, dialogue: Dialogue) -> int:
         """Take a whole text and what follows it."""
@@ -177,7 +209,8 @@ class LogReader(LineReader):
             dialogue.take_quit(number, times[-1])
         if dialogue.finished:
             self._sessions.collect()
-        return self._note_stretch(window, position, found.stretch, times)
+        after = self._note_stretch(window, position, found.stretch, times)
+        return (found.quits and self._take_opening(window, after)) or after
 
     def _times_of(self, stretch: Stretch, first: datetime | None = None) -> list[datetime] | None:
         """Return the times of its entries that differ, None where timestamps alone do not tell.

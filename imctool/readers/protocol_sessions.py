@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
 from enum import Enum, auto
 
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
-from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText, RebuiltText
+from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
 from imctool.readers.protocol_log_lines import Entry
 from imctool.readers.rescheduling import RESCHEDULING, parse_rescheduling
 from imctool.readers.smtp_dialogue import (
@@ -36,7 +35,6 @@ CONNECTION = re.compile(
 """The first entry of a session (Q262945, Q245787)."""
 
 _PACKET = b"IO: |"
-_MARKED = len(b"<<< " + _PACKET)
 
 
 class Continues(Enum):
@@ -178,79 +176,6 @@ class Sessions:
         joins = self._ends_shown and following.text.startswith((b"<<< IO: |", _PACKET))
         if not joins:
             self._flush_held()
-        self._continues = Continues.NOTHING
-
-    # Many entries in one go
-
-    @property
-    def exchanging(self) -> Dialogue | None:
-        """The dialogue in which entries may come next that belong together, None in any doubt.
-
-        It may be given what they say at once, with ``note_entries`` before: the same as to take
-        the entries one by one.
-        """
-        if (
-            self._text is not None
-            or self._held is not None
-            or self._open_reply is not None
-            or self._echo
-        ):
-            return None
-        return self._dialogue
-
-    @property
-    def in_packet_of_lines(self) -> bool:
-        """Whether an empty line now ends a packet outside a text; else it says nothing there."""
-        return self._continues is Continues.PACKET
-
-    def note_entries(self, *, packet: bool, blank: bool) -> None:
-        """Note how lines and replies are logged: by packet, with an empty line after it."""
-        self._arrows = self.commands_seen = True
-        if packet:
-            self.texts_seen = True
-            self._ends_shown |= blank
-        self._continues = Continues.NOTHING
-
-    def connect(self, direction: Direction, peer: bytes) -> Dialogue:
-        """End the session, if there is one, and begin another with ``peer``."""
-        self._continues = Continues.NOTHING
-        self._end_session()
-        shown = peer.decode("latin-1").strip().removesuffix(".")
-        self._dialogue = Dialogue(self._name, direction, shown, self._most_addresses)
-        self._arrows = False
-        return self._dialogue
-
-    def take_text(self, text: RebuiltText, longest: int) -> None:
-        """Take a whole text of which nothing was cut, and the length of its longest packet."""
-        owner = self._dialogue.text_transaction if self._dialogue is not None else None
-        if owner is not None:
-            owner.text = text
-        self._longest = max(self._longest, longest)
-        self.note_entries(packet=True, blank=False)
-
-    @property
-    def takes_packets(self) -> bool:
-        """Whether ``take_packets`` may go on with the message text."""
-        return self._text is not None and self.in_packet and self._held is None
-
-    def take_packets(self, lines: bytes, packets: Sequence[bytes], last: bytes, stamp: int) -> None:
-        """Take lines of the open packet, whole packets, and the lines so far of the ``last`` one.
-
-        ``stamp`` is the length of their timestamps. ``packets`` come without the logger's line
-        end; without ``last`` there are none.
-        """
-        text = self._text
-        assert text is not None
-        if lines:
-            text.more(lines)
-        if not last:
-            return
-        longest = text.end()
-        if packets:
-            longest = max(longest, text.add_pieces(packets, stamp=stamp, mark=_MARKED))
-        self._longest = max(self._longest, longest)
-        text.begin(last, stamp=stamp, mark=_MARKED)
-        self._arrows = self.commands_seen = self.texts_seen = True
         self._continues = Continues.NOTHING
 
     # What the service received
@@ -427,6 +352,15 @@ class Sessions:
         else:
             self.connect(Direction.OUTBOUND, found["server"])
         return True
+
+    def connect(self, direction: Direction, peer: bytes) -> Dialogue:
+        """End the session, if there is one, and begin another with ``peer``."""
+        self._continues = Continues.NOTHING
+        self._end_session()
+        shown = peer.decode("latin-1").strip().removesuffix(".")
+        self._dialogue = Dialogue(self._name, direction, shown, self._most_addresses)
+        self._arrows = False
+        return self._dialogue
 
     def _session(self, direction: Direction) -> Dialogue:
         """Return the session; where the log begins in the middle of one, of that direction."""

@@ -36,21 +36,31 @@ class Stretch(NamedTuple):
     end: int
 
 
+class Envelope(NamedTuple):
+    """A transaction from MAIL to the 354, all recipients accepted.
+
+    ``start`` is where it begins, ``earlier`` how many times of its stretch stand before that of
+    MAIL or are the same.
+    """
+
+    stretch: Stretch
+    start: int
+    earlier: int
+    originator: str
+    recipients: list[str]
+
+
 class Opening(NamedTuple):
-    """The first entries of a session; not ``introduced`` where it is the connection alone."""
+    """The first entries of a session, and the envelope that follows, if one does.
+
+    Not ``introduced`` where it is the connection alone.
+    """
 
     stretch: Stretch
     direction: Direction
     peer: bytes
     introduced: bool
-
-
-class Envelope(NamedTuple):
-    """A transaction from MAIL to the 354, all recipients accepted."""
-
-    stretch: Stretch
-    originator: str
-    recipients: list[str]
+    envelope: Envelope | None
 
 
 class Ending(NamedTuple):
@@ -141,6 +151,7 @@ def _exchange(direction: Direction, name: str, before: str, line: str, reply: st
     return _stamp(asked, before) + command + _stamp(told, asked) + answer
 
 
+_MAIL_FROM, _RCPT_TO = Command.MAIL, Command.RCPT
 _PLAIN = r"[^\0-\x08\x0e-\x1f\r\n]*"
 _FINE = rf"250 {_PLAIN}"
 _RCPT = r"(?i:RCPT) [^\r\n]*"
@@ -171,7 +182,7 @@ _MORE_LINES = {
 
 
 def _opening(direction: Direction) -> _Shape:
-    """Return what fits the entry of the connection, a server's greeting, and HELO or EHLO."""
+    """Return what fits the connection, a server's greeting, HELO or EHLO, and an envelope."""
     connection = r"A connection was accepted from (?P<peer>[^\r\n]*)\r\n"
     greeting, before = "", "opened"
     # Only a reply to EHLO has several lines.
@@ -182,14 +193,15 @@ def _opening(direction: Direction) -> _Shape:
         greeting = _stamp("greeted", "opened") + greeting
         before, reply = "greeted", _FINE
     helo = _exchange(direction, "helo", before, r"(?i:HELO|EHLO)\b[^\r\n]*", reply)
+    helo += rf"(?:{_envelope(direction, 'helo_told')})?"
     helo = rf"(?:{greeting}(?:{helo})?)?" if greeting else rf"(?:{helo})?"
     return _Shape(_stamp("opened", "") + connection + helo)
 
 
-def _envelope(direction: Direction) -> _Shape:
+def _envelope(direction: Direction, before: str = "") -> str:
     """Return what fits MAIL, one or more RCPT, and DATA, all answered as wanted."""
-    return _Shape(
-        _exchange(direction, "mail", "", r"(?i:MAIL) [^\r\n]*", _FINE)
+    return (
+        _exchange(direction, "mail", before, r"(?i:MAIL) [^\r\n]*", _FINE)
         + _exchange(direction, "rcpt", "mail_told", _RCPT, _FINE)
         + rf"(?P<more>{_MORE[direction]})"
         + _exchange(direction, "data", "rcpt_told", r"(?i:DATA)", rf"354 {_PLAIN}")
@@ -205,7 +217,13 @@ def _ending(direction: Direction) -> _Shape:
 
 
 _OPENINGS = {direction: _opening(direction) for direction in Direction}
-_ENVELOPES = {direction: _envelope(direction) for direction in Direction}
+_ENVELOPES = {direction: _Shape(_envelope(direction)) for direction in Direction}
+_TIMES_BEFORE_MAIL = {
+    Direction.INBOUND: ("opened_time", "helo_asked_time", "helo_told_time", "mail_asked_time"),
+    Direction.OUTBOUND: (
+        *("opened_time", "greeted_time", "helo_asked_time", "helo_told_time", "mail_asked_time"),
+    ),
+}
 _ENDINGS = {direction: _ending(direction) for direction in Direction}
 
 
@@ -213,10 +231,18 @@ def opening_at(window: bytes, position: int) -> Opening | None:
     """Return the opening whose first line begins at ``position``, or None."""
     for direction, shape in _OPENINGS.items():
         found = shape.pattern.match(window, position)
-        if found is not None:
-            stretch = shape.stretch(window, found)
-            introduced = found.lastgroup != "peer"
-            return stretch and Opening(stretch, direction, found["peer"], introduced)
+        if found is None:
+            continue
+        stretch = shape.stretch(window, found)
+        if stretch is None:
+            return None
+        envelope = None
+        if found["mail"] is not None:
+            envelope = _envelope_of(found, stretch, direction)
+            if envelope is None:
+                return None
+        introduced = found.lastgroup != "peer"
+        return Opening(stretch, direction, found["peer"], introduced, envelope)
     return None
 
 
@@ -227,15 +253,29 @@ def envelope_at(window: bytes, position: int, direction: Direction) -> Envelope 
     stretch = found and shape.stretch(window, found)
     if not found or not stretch:
         return None
-    mail, recipient, begin, end = found["mail"], found["rcpt"], *found.span("more")
+    return _envelope_of(found, stretch, direction)
+
+
+def _envelope_of(found: re.Match[bytes], stretch: Stretch, direction: Direction) -> Envelope | None:
+    mail, first, more = found.group("mail", "rcpt", "more")
     kind, originator = parse_command(mail)
-    recipients = [parse_command(recipient)]
-    if begin < end:
-        lines = _MORE_LINES[direction].finditer(window, begin, end)
-        recipients.extend(parse_command(line["rcpt"]) for line in lines)
-    if kind is not Command.MAIL or any(kind is not Command.RCPT for kind, _ in recipients):
+    if kind is not _MAIL_FROM:
         return None
-    return Envelope(stretch, originator, [address for _, address in recipients])
+    lines = [first]
+    if more:
+        lines.extend(line["rcpt"] for line in _MORE_LINES[direction].finditer(more))
+    recipients = []
+    for line in lines:
+        kind, address = parse_command(line)
+        if kind is not _RCPT_TO:
+            return None
+        recipients.append(address)
+    start = found.start("mail_asked_stamp")
+    earlier = 1
+    if start > found.start():
+        times = found.group(*_TIMES_BEFORE_MAIL[direction])
+        earlier = len(times) - times.count(None)
+    return Envelope(stretch, start, earlier, originator, recipients)
 
 
 def ending_at(window: bytes, position: int, direction: Direction) -> Ending | None:

@@ -16,7 +16,7 @@ from imctool.readers.logged_text import (
     without_stuffing,
 )
 from imctool.readers.protocol_log_lines import DATE_ON_LINE, STAMP_ON_LINE, TIME_ON_LINE
-from imctool.readers.protocol_packets import PACKET, cut_in
+from imctool.readers.protocol_packets import PACKET, begins_entry
 
 _FIRST_PACKET = re.compile(
     rf"(({DATE_ON_LINE})[ \t]+({TIME_ON_LINE})[ \t]?: )<<< IO: \|".encode("ascii")
@@ -111,10 +111,12 @@ def _may_be_cut(pieces: Sequence[bytes], stamp: int) -> bool:
     if not limits.isdisjoint(map(len, pieces)):
         return True
     at_limits = _bytes_at_limits(limits)
+    shortest = min(limits)
     for piece in pieces:
-        if len(piece) > ENTRY_LIMIT and _DIGITS.isdisjoint(at_limits(piece)):
+        size = len(piece)
+        if size <= shortest or (size > ENTRY_LIMIT and _DIGITS.isdisjoint(at_limits(piece))):
             continue
-        if cut_in(piece, 0, len(piece), limits, 0):
+        if any(begins_entry(piece, limit) for limit in limits if limit < size):
             return True
     return False
 

@@ -141,24 +141,25 @@ class OpenTransaction:
             outcome = Outcome.INCOMPLETE
             if self.refused_count and not self.accepted_count:
                 outcome, reply = self._by_recipients(), self.last_refusal
+        # By position, in the order of the model: names cost time for each message of a log.
         return Transaction(
-            location=Location(name, line=self.line),
-            direction=direction,
-            outcome=outcome,
-            started=self.started,
-            ended=self.ended,
-            peer=peer,
-            originator=self.originator,
-            accepted=tuple(self.accepted),
-            accepted_count=self.accepted_count,
-            refused=tuple(self.refused),
-            refused_count=self.refused_count,
-            over_limit_count=self.over_limit_count,
-            reply=reply,
-            skeleton=read_skeleton(self.text.data, name=name) if self.text else None,
-            text_size=self.text.size if self.text else None,
-            truncated=self.truncated,
-            subject=self.subject,
+            Location(name, self.line),
+            direction,
+            outcome,
+            self.started,
+            self.ended,
+            peer,
+            self.originator,
+            tuple(self.accepted),
+            self.accepted_count,
+            tuple(self.refused),
+            self.refused_count,
+            self.over_limit_count,
+            reply,
+            read_skeleton(self.text.data, name=name) if self.text else None,
+            self.text.size if self.text else None,
+            self.truncated,
+            self.subject,
         )
 
     def _by_recipients(self) -> Outcome:

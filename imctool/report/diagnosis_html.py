@@ -87,6 +87,8 @@ def _message_rows(diagnosis: Diagnosis, messages: Iterable[Message]) -> Iterator
         why = [*causes.get(message.number, [])]
         if message.wanting:
             why.append(escaped(f"would tell: {'; '.join(message.wanting)}"))
+        if message.notes:
+            why.append(escaped(f"note: {'; '.join(message.notes)}"))
         originator = message.originator
         yield [
             moment_html(message.first, assumed=message.assumed_zone),

@@ -168,6 +168,8 @@ def _message_line(message: Message) -> str:
     told += f", {count} recipient{'' if count == 1 else 's'}"
     if message.wanting:
         told += f"; would tell: {'; '.join(message.wanting)}"
+    if message.notes:
+        told += f"; note: {'; '.join(message.notes)}"
     return told
 
 

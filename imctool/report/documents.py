@@ -198,6 +198,7 @@ def message_document(message: Message, articles: list[str]) -> Document:
         "last": time_text(message.last),
         "articles": articles,
         "wanting": list(message.wanting),
+        "notes": list(message.notes),
         "observations": [_observation_document(one) for one in message.observations],
     }
     return _assumed(document, message.assumed_zone)

@@ -132,6 +132,8 @@ def _facts(message: Message, findings: list[tuple[int, Finding]]) -> Iterator[tu
         yield "Why", f'<a href="#f{number}">{title}</a> {told}'
     if message.wanting:
         yield "Would tell", escaped("; ".join(message.wanting))
+    for note in message.notes:
+        yield "Note", escaped(note)
 
 
 def _recipients(message: Message) -> str:

@@ -152,6 +152,8 @@ def _print_message(page: _Page, message: Message, findings: list[Finding]) -> No
         page.block("Why", finding_words(finding), indent=2)
     if message.wanting:
         page.block("Would tell", "; ".join(message.wanting), indent=2)
+    for note in message.notes:
+        page.block("Note", note, indent=2)
     page.line()
     page.steps(steps(message))
 

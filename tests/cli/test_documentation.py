@@ -36,6 +36,7 @@ def test_the_exit_statuses_of_the_readme_are_those_of_the_program() -> None:
         exit_status.PROBLEM_FOUND,
         exit_status.WRONG_USAGE,
         exit_status.NOTHING_READ,
+        exit_status.REFUSED_BY_GUARD,
     }
 
 

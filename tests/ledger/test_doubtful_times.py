@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +13,8 @@ from site_builder import Site, came, events_text, handed_over, taken_over, went
 
 from imctool.causes.diagnosis import diagnose
 from imctool.causes.findings import Tool
+from imctool.database.connection import CaseConnection
+from imctool.ledger.ledger import build_ledger
 from imctool.model.diagnosis import Diagnosis
 from imctool.model.message import Fate
 from imctool.readers.collection import collect
@@ -191,3 +194,23 @@ def test_a_list_that_sends_every_hour_keeps_its_loss(
     ]
     assert len(diagnosis.messages) == 20
     assert diagnosis.server.time_zone_source.startswith("registry ActiveTimeBias; ")
+
+
+@pytest.mark.parametrize("bias", [300, None])
+def test_a_case_keeps_a_clock_that_was_pieced_together(tmp_path: Path, bias: int | None) -> None:
+    sessions = [came(SUMMER + hour * HOUR, f"n{hour}@x.example") for hour in range(1, 6)]
+    late = timedelta(hours=4, seconds=2)
+    records = [
+        taken_over(SUMMER + hour * HOUR + late, f"DAAAAAA{hour}", f"n{hour}@x.example")
+        for hour in range(1, 6)
+    ]
+    site = Site(sessions, {"20000720": records}, bias=bias).write(tmp_path / "site")
+    ledgers = []
+    for _ in range(2):
+        with closing(CaseConnection(tmp_path / "case.db")) as case:
+            ledger = build_ledger(collect([site], case=case))
+            ledgers.append((ledger.clock, tuple(ledger.messages), ledger.server))
+    assert ledgers[0] == ledgers[1]
+    clock = ledgers[1][0]
+    assert clock.offsets is not None
+    assert clock.readings(SUMMER + 3 * HOUR) == ((SUMMER + 7 * HOUR).replace(tzinfo=UTC),)

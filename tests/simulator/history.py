@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from generator.envelope import envelope
 from generator.event_records import Record
-from generator.spool_counter import DIGITS, later
+from generator.spool_counter import DIGITS
 from generator.timestamps import filetime, mail_date
 
 from simulator.setting import Setting
@@ -57,22 +57,27 @@ class History:
         self.events: list[Record] = []
         self.has_hole = False
         self._sequence = 1
-        self._run = -1
-        self._spool_name = ""
+        self._seeds: dict[datetime, int] = {}
+        self._values: set[int] = set()
         self._peers = 0
 
     # Names
 
     def spool_name(self, moment: datetime) -> str:
-        """Return the next name of the counter, which a restart seeds anew."""
-        run = sum(one <= moment for one in self.setting.restarts)
-        if run > self._run:
-            self._run = run
-            wall = self.setting.wall(moment)
-            value = wall.month << 36 | wall.day << 31 | self.chance.getrandbits(31)
-            self._spool_name = "".join(DIGITS[(value >> shift) & 31] for shift in range(35, -1, -5))
-        self._spool_name = later(self._spool_name, self.chance.randrange(1, 6))
-        return self._spool_name
+        """Return the name that the counter gives out then; a restart seeds it anew.
+
+        Scenes overlap, so the counter goes by the time and not by the order of asking.
+        """
+        setting = self.setting
+        begun = max((one for one in setting.restarts if one <= moment), default=setting.begun)
+        if begun not in self._seeds:
+            wall = setting.wall(moment)
+            self._seeds[begun] = wall.month << 36 | wall.day << 31 | self.chance.getrandbits(31)
+        value = self._seeds[begun] + (moment - begun) // SECOND
+        while value in self._values:
+            value += 1
+        self._values.add(value)
+        return "".join(DIGITS[(value >> shift) & 31] for shift in range(35, -1, -5))
 
     def connector_mts_id(self, moment: datetime, name: str) -> str:
         place = f"p={self.setting.organization};l={self.setting.name}"

@@ -159,15 +159,13 @@ def sent_again(history: History, moment: datetime) -> None:
     """The peer missed the reply and sends the same message again, Message-ID and all."""
     chance = history.chance
     first = letter(history, moment, "sent again", "delivered")
-    first.also = frozenset({"duplicated"})
     taken_over(history, first, arrive(history, first, moment))
     begun = moment + timedelta(minutes=chance.randrange(5, 40))
     second = letter(
-        history, begun, "sent again", "delivered",
+        history, begun, "sent again", "duplicated",
         originator=first.originator, recipients=first.recipients,
     )  # fmt: skip
     second.message_id, second.wire = first.message_id, first.wire
-    second.also = frozenset({"duplicated"})
     taken_over(history, second, arrive(history, second, begun))
 
 
@@ -312,11 +310,11 @@ def queued(history: History, moment: datetime) -> None:
 def redelivered(history: History, moment: datetime) -> None:
     """A restart delivers a message a second time: its file was still in In."""
     truth = letter(history, moment, "redelivered", "delivered")
-    truth.also = frozenset({"duplicated"})
     answered = arrive(history, truth, moment)
     taken_over(history, truth, answered)
     later = [one for one in history.setting.restarts if one > moment + timedelta(minutes=5)]
     if later:
+        truth.fate = "duplicated"
         again = later[0] + 20 * SECOND
         track(history, truth, again, *((1004, 9) if history.setting.is_4_0 else (1013, 9)))
 

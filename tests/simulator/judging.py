@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from imctool.ledger.coverage import SESSION_END
 from imctool.model.diagnosis import Diagnosis
 from imctool.model.message import Message
 from imctool.model.tracking import normalised_mts_id, parse_mts_id
@@ -22,6 +23,7 @@ WEAKER = {
     "refused": {"unknown"},
     "lost": {"unknown"},
     "incomplete": {"unknown"},
+    "duplicated": {"unknown", "delivered"},
 }
 """What may be said of a message where part of the evidence is gone.
 
@@ -29,7 +31,8 @@ A stuck message is queued where the event that names it, or the restart, is not 
 In holds it. A returned one is refused where the report's record is gone and the session is there
 (outbound), delivered where only the transfer to its other recipients is left. A deferred one is
 queued without its session. One delivered after retries is deferred where the log of the attempt
-that succeeded is gone; ``_plausible`` narrows these down.
+that succeeded is gone; ``_plausible`` narrows these down. A duplicated one is delivered where the
+first delivery, or the restart between the two, is not in the evidence.
 """
 
 
@@ -124,6 +127,8 @@ class Judge:
             elif truth.fate == "lost" and not fates.keys() & {"lost", *truth.also}:
                 wanting = told[id(truth)][0].wanting
                 found.append(Wrong("not recalled", truth.label(), f"{dict(fates)} {wanting}"))
+            elif truth.fate == "incomplete" and told[id(truth)][0].wanting == (SESSION_END,):
+                pass  # its session is the last of a log, which looks torn there
             elif not set(fates) <= {truth.fate, *truth.also}:
                 found.append(Wrong("fate", f"{truth.fate} {truth.label()}", str(dict(fates))))
         return found

@@ -10,9 +10,9 @@ from datetime import datetime
 class TrueMessage:
     """One message of the site and its fate.
 
-    ``also`` are fates that tell the truth as well, such as ``duplicated`` of one delivered
-    twice. ``sessions`` are the direction and the wall-clock second of MAIL of each of its
-    transactions. ``other_ids`` are MTS-IDs of the reports on it that never leave the store.
+    ``also`` are fates that tell the truth as well, such as ``unknown`` of one that nothing can
+    tell from another. ``sessions`` are the direction and the wall-clock second of MAIL of each of
+    its transactions. ``other_ids`` are MTS-IDs of the reports on it that never leave the store.
     ``unaddressed`` are the moments (UTC) of attempts that ended before any recipient was named.
     ``leg`` is set for what is no message of its own: the way out of a rerouted message, which
     may be told as one, and a report, which ``folds`` into the message it is about where the
