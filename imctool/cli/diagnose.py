@@ -52,7 +52,7 @@ def command(
     from imctool.cli.main import COMMANDS
     from imctool.readers.collection import collect
 
-    with evidence_paths(paths) as roots, opened_case(case_file, roots) as case:
+    with evidence_paths(paths) as roots, opened_case(case_file, roots, reading.output) as case:
         refuse_output_inside(reading, roots)
         collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs, case=case)
         diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)

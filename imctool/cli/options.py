@@ -191,7 +191,9 @@ CASE = click.option(
 
 
 @contextmanager
-def opened_case(case_file: str | None, roots: Iterable[Path]) -> Iterator[CaseConnection | None]:
+def opened_case(
+    case_file: str | None, roots: Iterable[Path], output: str | None = None
+) -> Iterator[CaseConnection | None]:
     """Give the case database, made if missing; None where none is asked for.
 
     Raises click.UsageError where the file lies inside the evidence or is something else, and
@@ -201,8 +203,17 @@ def opened_case(case_file: str | None, roots: Iterable[Path]) -> Iterator[CaseCo
         yield None
         return
     from imctool.cli import exit_status
-    from imctool.database.connection import CaseConnection, CaseInUseError, NoCaseError
+    from imctool.database.connection import (
+        CaseConnection,
+        CaseFileError,
+        CaseInUseError,
+        NoCaseError,
+    )
 
+    if not case_file:
+        raise click.UsageError("--case needs the name of a file")
+    if output not in {None, "-"} and _same_file(str(output), case_file):
+        raise click.UsageError(f"{output} is the case itself; choose another place for the output")
     refuse_inside(case_file, roots)
     try:
         case = CaseConnection(Path(case_file))
@@ -213,8 +224,20 @@ def opened_case(case_file: str | None, roots: Iterable[Path]) -> Iterator[CaseCo
         raise click.exceptions.Exit(exit_status.REFUSED_BY_GUARD) from error
     try:
         yield case
+    except CaseFileError as error:
+        if not error.damaged:
+            raise
+        click.echo(f"imctool: {case_file} {error.strerror}", err=True)
+        raise click.exceptions.Exit(exit_status.INTEGRITY_FAILURE) from error
     finally:
         case.close()
+
+
+def _same_file(one: str, case_file: str) -> bool:
+    """Whether a path is the case's, or that of a file that SQLite keeps beside it."""
+    target = os.path.normcase(os.path.realpath(one))
+    case = os.path.normcase(os.path.realpath(case_file))
+    return target in {case, f"{case}-wal", f"{case}-shm", f"{case}-journal"}
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def command(
         readings = parse_key(key)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="KEY") from error
-    with evidence_paths(paths) as roots, opened_case(case_file, roots) as case:
+    with evidence_paths(paths) as roots, opened_case(case_file, roots, reading.output) as case:
         refuse_output_inside(reading, roots)
         collection = collect(roots, date_order=reading.date_order, jobs=reading.jobs, case=case)
         diagnosis = diagnose(collection, Tool(frozenset(COMMANDS), paths), reading.zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -97,7 +98,7 @@ class CaseFiles:
             "UPDATE file SET path=?, kind=?, form=?, size=?, modified_ns=?, changed_ns=?,"
             " inode=?, date_order=?, outcome=?, records=?, first=?, last=? WHERE id=?",
             (
-                one.path, str(one.kind), form, *one.stamp, one.date_order, one.outcome,
+                _path_value(one.path), str(one.kind), form, *one.stamp, one.date_order, one.outcome,
                 one.records, time_text(one.first), time_text(one.last), number,
             ),
         )  # fmt: skip
@@ -135,9 +136,14 @@ class CaseFiles:
         return self.load(DEFECTS)
 
 
+def _path_value(path: str) -> str | bytes:
+    """Return a path as text; as the bytes it has here where these are no text."""
+    return path if path.isprintable() else os.fsencode(path)
+
+
 def _known(row: Row) -> KnownFile:
     name, path, kind, form, size, modified, changed, inode, order, outcome, records, *span = row
     return KnownFile(
-        name, path, InputKind(kind), None if form is None else Form(form),
+        name, os.fsdecode(path), InputKind(kind), None if form is None else Form(form),
         (size, modified, changed, inode), order, outcome, records, *map(time_of, span),
     )  # fmt: skip

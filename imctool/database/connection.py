@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from imctool.database.mail_rows import Row
-from imctool.database.schema import APPLICATION_ID, RECORD_TABLES, TABLES, VERSION
+from imctool.database.schema import (
+    APPLICATION_ID,
+    RECORD_TABLES,
+    RESULT_TABLES,
+    TABLES,
+    VERSION,
+)
 
 _FETCHED = 500
 
@@ -21,6 +27,16 @@ class CaseInUseError(Exception):
     """Another process has the case database open."""
 
 
+class CaseFileError(OSError):
+    """The database failed while it was in use: a full disk, a damaged file, no permission."""
+
+    def __init__(self, path: Path | None, what: str, *, damaged: bool) -> None:
+        where = "temporary storage" if path is None else str(path)
+        told = "is damaged; remove it, and it is made again" if damaged else "the database failed"
+        super().__init__(0, f"{told} ({what})", where)
+        self.damaged = damaged
+
+
 class CaseConnection:
     """One open database. Rows are committed when ``commit`` is called, or not at all."""
 
@@ -31,33 +47,48 @@ class CaseConnection:
         """
         self.path = path
         self._known: tuple[str, int] = ("", 0)
-        if path is None:
-            self._sqlite = sqlite3.connect("", isolation_level=None)  # SQLite's own temporary file
-            self._sqlite.executescript("PRAGMA journal_mode=OFF; PRAGMA temp_store=FILE;")
-            self._sqlite.executescript(TABLES)
-        else:
-            self._sqlite = _open(path)
-        self._sqlite.execute("PRAGMA cache_size=-65536")
-        self._sqlite.execute("BEGIN IMMEDIATE")
+        self._sqlite = _temporary() if path is None else _open(path)
 
     def execute(self, statement: str, values: Row = ()) -> sqlite3.Cursor:
-        return self._sqlite.execute(statement, values)
+        """Run one statement. Raises CaseFileError where the database fails."""
+        try:
+            return self._sqlite.execute(statement, values)
+        except (UnicodeEncodeError, OverflowError):
+            return self._sqlite.execute(statement, tuple(map(_storable, values)))
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
 
     def insert(self, table: str, rows: Iterable[Row], width: int) -> None:
         """Insert rows of ``width`` columns, ``id`` and ``file`` among them."""
         marks = ",".join("?" * width)
         statement = f"INSERT INTO {table} VALUES ({marks})"
         for row in rows:
-            try:
-                self._sqlite.execute(statement, row)
-            except UnicodeEncodeError:
-                self._sqlite.execute(statement, tuple(map(_storable, row)))
+            self.execute(statement, row)
 
     def rows(self, statement: str, values: Row = ()) -> Iterator[Row]:
         """Yield the rows of a query, a few hundred at a time."""
-        cursor = self._sqlite.execute(statement, values)
-        while batch := cursor.fetchmany(_FETCHED):
+        cursor = self.execute(statement, values)
+        while batch := self._fetched(cursor):
             yield from batch
+
+    def _fetched(self, cursor: sqlite3.Cursor) -> list[Row]:
+        try:
+            return cursor.fetchmany(_FETCHED)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def holding(self, name: str, test: Callable[[object], bool]) -> None:
+        """Let statements call ``test`` of one value by that name."""
+        self._sqlite.create_function(name, 1, test, deterministic=True)
+
+    def _failed(self, error: sqlite3.Error) -> CaseFileError:
+        name = getattr(error, "sqlite_errorname", "")
+        damaged = name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+        return CaseFileError(self.path, str(error), damaged=damaged)
+
+    def damaged(self, what: str) -> CaseFileError:
+        """Return the error that says what cannot be found or read in the database."""
+        return CaseFileError(self.path, what, damaged=True)
 
     def file_id(self, name: str) -> int:
         """Return the number of the file of that name, which gets one if it has none."""
@@ -79,6 +110,15 @@ class CaseConnection:
                 self.execute(f"DELETE FROM {table} WHERE file = ?", (number,))
             self.execute("DELETE FROM file WHERE id = ?", (number,))
 
+    def clear_results(self) -> None:
+        """Remove what followed from evidence that is about to change, in the same transaction.
+
+        A run that is cut short then leaves a case without a ledger, never with an old one.
+        """
+        for table in RESULT_TABLES:
+            self.execute(f"DELETE FROM {table}")
+        self.execute("DELETE FROM note WHERE key LIKE 'ledger%'")
+
     def note(self, key: str) -> str | None:
         """Return what was noted under ``key``, None if nothing was."""
         found = self.execute("SELECT value FROM note WHERE key = ?", (key,)).fetchone()
@@ -89,17 +129,37 @@ class CaseConnection:
 
     def commit(self) -> None:
         """Make what was written last, and begin anew."""
-        self._sqlite.execute("COMMIT")
-        self._sqlite.execute("BEGIN IMMEDIATE")
+        self.execute("COMMIT")
+        self.execute("BEGIN IMMEDIATE")
 
     def close(self) -> None:
         """Close the database; what was not committed is gone."""
         self._sqlite.close()
 
 
+_LARGEST = (1 << 63) - 1
+
+
 def _storable(value: Any) -> Any:
-    """Return a text without what no encoding can write (halves of UTF-16 pairs): each a ``?``."""
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value
+    """Return what SQLite can hold of a value.
+
+    A text loses what no encoding can write (halves of UTF-16 pairs), each for a ``?``; a number
+    past 63 bits, which is none of these servers', becomes the largest there is.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return max(-_LARGEST, min(value, _LARGEST))
+    return value
+
+
+def _temporary() -> sqlite3.Connection:
+    connection = sqlite3.connect("", isolation_level=None)  # SQLite's own temporary file
+    connection.executescript("PRAGMA journal_mode=OFF; PRAGMA temp_store=FILE;")
+    connection.executescript(TABLES)
+    connection.execute("PRAGMA cache_size=-65536")
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -118,6 +178,8 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous=NORMAL")
         if not tables or version != VERSION:
             _make(connection)
+        connection.execute("PRAGMA cache_size=-65536")
+        connection.execute("BEGIN IMMEDIATE")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise _told(path, error) from error

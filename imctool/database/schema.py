@@ -100,8 +100,14 @@ CREATE INDEX IF NOT EXISTS spool_file_by_file ON spool_file (file);
 CREATE INDEX IF NOT EXISTS event_by_file ON event (file);
 CREATE INDEX IF NOT EXISTS tracking_by_file ON tracking (file);
 CREATE INDEX IF NOT EXISTS smtp_transaction_by_file ON smtp_transaction (file);
+CREATE INDEX IF NOT EXISTS banner_by_file ON banner (file);
+CREATE INDEX IF NOT EXISTS registry_value_by_file ON registry_value (file);
+CREATE INDEX IF NOT EXISTS character_sets_by_file ON character_sets (file);
+CREATE INDEX IF NOT EXISTS queue_entry_by_file ON queue_entry (file);
+CREATE INDEX IF NOT EXISTS coverage_by_file ON coverage (file);
+CREATE INDEX IF NOT EXISTS defect_by_file ON defect (file);
 """
-"""Made before rows of a changed file are looked for; a case that is only written needs none."""
+"""By these the rows of a file that changed are found; temporary storage has none."""
 
 RECORD_TABLES = (
     "spool_file", "event", "tracking", "smtp_transaction", "banner", "registry_value",

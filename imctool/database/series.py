@@ -64,7 +64,7 @@ class Series(Generic[Record]):
         return self._count
 
     def __getitem__(self, number: int) -> Record:
-        """Return the record of that number. Raises LookupError where there is none."""
+        """Return the record of that number. Raises CaseFileError where the database has none."""
         if self._few is not None:
             return self._few[number]
         found = self._recent.get(number) or self._older.get(number)
@@ -81,8 +81,8 @@ class Series(Generic[Record]):
                 .fetchone()
             )
             if row is None:
-                raise LookupError(f"no {table} {number}")
-            found = self._table.of_row(row[0], row[3:])
+                raise self._database().damaged(f"no {table} {number}")
+            found = self._record(row)
             self._keep(number, found)
         return found
 
@@ -104,9 +104,16 @@ class Series(Generic[Record]):
             f"SELECT file.name, {table}.* FROM {table} JOIN file ON file.id = {table}.file"
             f" ORDER BY {table}.id"
         )
-        of_row = self._table.of_row
         for row in self._database().rows(query):
-            yield row[1], of_row(row[0], row[3:])
+            yield row[1], self._record(row)
+
+    def _record(self, row: Row) -> Record:
+        """Return the record of a row: file name, number, file, and the columns of its table."""
+        try:
+            return self._table.of_row(row[0], row[3:])
+        except (ValueError, TypeError, LookupError) as error:
+            name = f"{self._table.name} {row[1]}"
+            raise self._database().damaged(f"{name} cannot be read") from error
 
     def flush(self) -> None:
         """Write what is held back to the database, if it is in use."""

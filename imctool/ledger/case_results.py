@@ -11,7 +11,6 @@ from typing import Any
 from imctool import __version__
 from imctool.database.connection import CaseConnection
 from imctool.database.mail_rows import Row, dumps, time_of
-from imctool.database.schema import RESULT_TABLES
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.copies import Copies
 from imctool.ledger.entry import Entry
@@ -29,19 +28,12 @@ _TABLES = ("spool_file", "event", "tracking", "smtp_transaction", "report")
 """How the table ``message_record`` calls what an entry lists, in the same order."""
 
 _MADE_WITH = "ledger"
-_TRACES = "server"
+_TRACES = "ledger: server"
 
 
 def _made_with(zone: tzinfo | None) -> str:
     """Return what the ledger depends on beside the evidence."""
     return dumps([__version__, None if zone is None else str(zone)])
-
-
-def clear_results(case: CaseConnection) -> None:
-    """Remove what followed from evidence that has changed since."""
-    for table in RESULT_TABLES:
-        case.execute(f"DELETE FROM {table}")
-    case.execute("DELETE FROM note WHERE key IN (?, ?)", (_MADE_WITH, _TRACES))
 
 
 def save_results(
@@ -52,7 +44,7 @@ def save_results(
     zone: tzinfo | None,
 ) -> None:
     """Write every message with its fate and its records, and what the server was told by."""
-    clear_results(case)
+    case.clear_results()
     places = {entry.number: place for place, entry in enumerate(messages.entries)}
     width = len(_message_columns(0, None, None, {}))
     case.insert("message", _message_rows(messages, places), width)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
 from imctool.database.connection import CaseConnection
-from imctool.database.mail_rows import dumps
 from imctool.readers.spool_file import KEPT_RECIPIENTS
 
 _COLUMNS = {
@@ -22,28 +23,30 @@ def places_holding(case: CaseConnection, text: str) -> list[int]:
 
     In any letter case; and of those with more recipients than the case holds by name.
     """
-    pattern = "%" + _escaped(dumps(text)[1:-1]) + "%"
-    found = {
-        place
-        for (place,) in case.rows(
-            f"SELECT id FROM message WHERE {_any(_OWN)}", (pattern,) * len(_OWN)
-        )
-    }
+    word = text.casefold()
+    case.holding("holds", lambda value: isinstance(value, str) and word in _plain(value))
+    found = {place for (place,) in case.rows(f"SELECT id FROM message WHERE {_any(_OWN)}")}
     for table, columns in _COLUMNS.items():
         query = (
-            f"SELECT message_record.message FROM message_record JOIN {table} ON {table}.id = message_record.record"
+            f"SELECT message_record.message FROM message_record"
+            f" JOIN {table} ON {table}.id = message_record.record"
             f" WHERE series = ? AND ({_any(columns, table)})"
         )
-        rows = case.rows(query, (table, *(pattern,) * len(columns)))
-        found.update(place for (place,) in rows)
+        found.update(place for (place,) in case.rows(query, (table,)))
     long_lists = "SELECT id FROM message WHERE recipient_count > ?"
     found.update(place for (place,) in case.rows(long_lists, (KEPT_RECIPIENTS,)))
     return sorted(found)
 
 
 def _any(columns: tuple[str, ...], table: str = "message") -> str:
-    return " OR ".join(f"{table}.{column} LIKE ? ESCAPE '\\'" for column in columns)
+    return " OR ".join(f"holds({table}.{column})" for column in columns)
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _plain(value: str) -> str:
+    """Return a value in the one form that compares: JSON's escapes undone, letter case folded."""
+    if value[:1] in {"[", "{"} and "\\" in value:
+        try:
+            value = json.dumps(json.loads(value), ensure_ascii=False).replace('\\"', '"')
+        except ValueError:
+            return value.casefold()
+    return value.casefold()

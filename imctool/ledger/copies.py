@@ -49,6 +49,7 @@ def find_copies(collection: Collection) -> Copies:
     tracking |= _cut_records(collection.tracking, tails, tracking)
     transactions, tails = _copies(collection.transactions, logged, transaction_identity)
     transactions |= _cut_transactions(collection.transactions, tails, transactions)
+    transactions |= _copies(collection.transactions, logged, _converted_identity)[0]
     return Copies(
         frozenset(_copies(collection.events, events, event_identity)[0]),
         frozenset(tracking),
@@ -251,7 +252,15 @@ def _progress(one: Transaction) -> tuple[bool, int, int, int, str]:
     )
 
 
-def transaction_identity(one: Transaction) -> Hashable:
+def _converted_identity(one: Transaction) -> Hashable:
+    """Return what makes a transaction the same in a copy whose line ends were converted.
+
+    The size of its text is rebuilt there and may differ; its line is the same.
+    """
+    return *transaction_identity(one)[:-1], one.location.line
+
+
+def transaction_identity(one: Transaction) -> tuple[object, ...]:
     """Return what makes a transaction the same in two copies of a log."""
     return (
         one.direction, one.outcome, one.peer, one.started, one.ended, one.originator,

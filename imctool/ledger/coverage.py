@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -38,6 +39,7 @@ TRACKING_END = "a later record in the message tracking log, which ends before it
 TRACKING_LATER = "the message tracking log of the days in which sending it may have been retried"
 WHOLE_RECORD = "a whole record of it: that in the message tracking log has lost its beginning"
 TIME_ZONE = "the server's time zone (--timezone)"
+SESSION_START = "the beginning of its session, which the protocol log has lost"
 SESSION_END = "the end of the protocol log, which is cut"
 TWIN = "a Message-ID, to tell it from a tracked message of the same minute"
 BAD_FOLDER = "the BAD folder of the connector's mailbox: event 4116 may be about this message"
@@ -54,8 +56,10 @@ class EvidenceMap:
 
     ``sessions`` are those that protocol logs of Medium level or above cover; ``newest_file`` is
     the latest time of a spool file; ``queues_saved`` says that imcsave took messages out of the
-    store's queues, which are not read. Where a moment is asked for, it is one or more ``readings``
-    of the server's clock, and what is said holds for all of them.
+    store's queues, which are not read; ``torn`` are the stretches of tracking logs in which
+    something cannot be read, ``tracked_since`` is the connector's first record. Where a moment
+    is asked for, it is one or more ``readings`` of the server's clock, and what is said holds
+    for all of them.
     """
 
     tracking: tuple[Span, ...]
@@ -67,6 +71,8 @@ class EvidenceMap:
     sessions: tuple[Span, ...] = ()
     newest_file: datetime | None = None
     queues_saved: bool = False
+    torn: tuple[Span, ...] = ()
+    tracked_since: datetime | None = None
 
     def tracked(
         self, readings: Iterable[datetime], *, assumed: bool, after: timedelta = _AFTERWARDS
@@ -82,6 +88,10 @@ class EvidenceMap:
         until = near if after == _AFTERWARDS else after
         for moment in readings:
             if any(-near <= hole - moment <= until for hole in self.holes):
+                return False
+            if self.tracked_since is None or moment < self.tracked_since - near:
+                return False  # tracking may have been switched on for it only then
+            if any(first <= moment + after and moment <= last for first, last in self.torn):
                 return False
             if not _covered(self.tracking, moment, after, assumed=assumed):
                 return False
@@ -158,6 +168,8 @@ def map_evidence(
         ),
         sessions=_session_spans(collection, clock),
         newest_file=max((one for one in newest if one is not None), default=None),
+        torn=_torn_stretches(collection),
+        tracked_since=traces.tracked_since,
         queues_saved=any(defect.reason == SAVED_MESSAGE for defect in collection.defects),
     )
 
@@ -174,6 +186,38 @@ def local_spans(covered: Iterable[Coverage]) -> list[Span]:
 
 
 # The tracking log
+
+
+def _torn_stretches(collection: Collection) -> tuple[Span, ...]:
+    """Return, for each line of a tracking log that cannot be read, the time between the records
+    before and behind it: how much is missing there is not known."""
+    logs = {
+        one.file.name: (one.span.first, one.span.last)
+        for one in collection.coverage
+        if one.file.kind is InputKind.TRACKING_LOG
+    }
+    damaged: dict[str, list[int]] = defaultdict(list)
+    for defect in collection.defects:
+        if defect.location.path in logs and defect.location.line is not None:
+            damaged[defect.location.path].append(defect.location.line)
+    if not damaged:
+        return ()
+    records: dict[str, list[tuple[int, datetime]]] = defaultdict(list)
+    for record in collection.tracking:
+        path, line = record.location.path, record.location.line
+        if path in damaged and line is not None:
+            records[path].append((line, record.time))
+    found: list[Span] = []
+    for path, lines in damaged.items():
+        listed = sorted(records[path])
+        for line in lines:
+            place = bisect_left(listed, line, key=lambda one: one[0])
+            first, last = logs[path]
+            begin = listed[place - 1][1] if place > 0 else first
+            end = listed[place][1] if place < len(listed) else last
+            if begin is not None and end is not None:
+                found.append((min(begin, end), max(begin, end)))
+    return _merged(found)
 
 
 @dataclass(frozen=True, slots=True)

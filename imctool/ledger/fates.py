@@ -143,6 +143,8 @@ def _without_file(draft: Draft, around: Surroundings) -> Verdict:
         verdict = _unaccepted(draft, around)
         if verdict is not None:
             return verdict
+    if draft.originator is None and not draft.tracking:  # without MAIL it may be any tracked one
+        return Fate.UNKNOWN, (coverage.SESSION_START,)
     wanting = _gaps(draft, around)
     if wanting or draft.events:
         return Fate.UNKNOWN, wanting

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from functools import cache
 
 from imctool.ledger.bad_folder import mark_bad_folder
@@ -19,7 +18,7 @@ from imctool.ledger.coverage import (
     local_spans,
     map_evidence,
 )
-from imctool.ledger.draft import Draft, traits_of
+from imctool.ledger.draft import traits_of
 from imctool.ledger.duplicates import Deliveries
 from imctool.ledger.entry import Entry, Opener, with_number
 from imctool.ledger.event_log import EventLog
@@ -29,20 +28,16 @@ from imctool.ledger.loops import note_hop_counts
 from imctool.ledger.messages import Messages
 from imctool.ledger.notes import Notes
 from imctool.ledger.reports import tie_reports
+from imctool.ledger.rivals import find_rivals
 from imctool.ledger.server import ServerTraces, service_times
 from imctool.ledger.sessions import (
     clock_pairs,
-    envelopes_may_be_one,
     join_transactions,
 )
 from imctool.model.diagnosis import Server
 from imctool.model.direction import Direction
 from imctool.model.smtp import Outcome, Transaction
 from imctool.readers.collection import Collection
-
-_MINUTES = timedelta(minutes=3)
-_LATE = timedelta(hours=12)
-_ANY_ZONE = timedelta(hours=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,59 +159,13 @@ def _join_sessions(
     transactions = collection.transactions
     joined = join_transactions(transactions, copies.transactions, joiner.entries, opener, clock)
     left = [(number, transactions[number]) for number in joined.left]
-    doubtful, rivals = _rivals(left, joiner.entries, opener, clock)
+    doubtful, rivals = find_rivals(left, joiner.entries, opener, clock)
     doubtful |= joined.doubtful
     rivals |= joined.rivals
     for entry in _lone_entries(left, joiner, clock):
         if not doubtful.isdisjoint(entry.transactions):
             rivals.add(entry.number)
     return rivals
-
-
-def _rivals(
-    left: Iterable[tuple[int, Transaction]],
-    entries: Iterable[Entry],
-    opener: Opener,
-    clock: ServerClock,
-) -> tuple[set[int], set[int]]:
-    """Return the numbers of transactions and of entries that may be each other's after all.
-
-    The store may take a message over long after it was accepted, and what the tracking log
-    calls the originator need not be the MAIL FROM. Where an accepted transaction and a tracked
-    message without session stand within hours of each other and no envelope tells them apart,
-    or within minutes and no Message-ID does, neither may be called lost.
-    """
-    accepted = [
-        (number, one, readings)
-        for number, one in left
-        if one.outcome is Outcome.ACCEPTED and (readings := clock.readings(one.moment))
-    ]
-    if not accepted:
-        return set(), set()
-    transactions: set[int] = set()
-    found: set[int] = set()
-    open_drafts: list[tuple[datetime, int, Draft]] = []
-    for entry in entries:
-        if entry.tracking and not entry.files and not entry.transactions:
-            draft = opener.draft(entry)
-            open_drafts.extend((moment, entry.number, draft) for moment in draft.times(clock))
-    open_drafts.sort(key=lambda one: one[:2])
-    before, after = (_MINUTES, _LATE) if clock.known else (_ANY_ZONE, _ANY_ZONE)
-    for number, transaction, readings in accepted:
-        logged = transaction.message_id
-        first = bisect_left(open_drafts, min(readings) - before, key=lambda one: one[0])
-        last = bisect_right(open_drafts, max(readings) + after, key=lambda one: one[0])
-        for time, other, draft in open_drafts[first:last]:
-            known = draft.message_id
-            if draft.direction is not transaction.direction or (
-                logged and known and logged != known
-            ):
-                continue
-            near = any(abs(time - moment) <= _MINUTES for moment in readings)
-            if near or envelopes_may_be_one(transaction, draft):
-                transactions.add(number)
-                found.add(other)
-    return transactions, found
 
 
 def _lone_entries(

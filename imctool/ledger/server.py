@@ -38,6 +38,7 @@ class ServerTraces:
         self.computers: Counter[str] = Counter()
         self.versions: set[str] = set()
         self.tracked: set[int] = set()
+        self.tracked_since: datetime | None = None
         self.tracking_starts: set[str] = set()
         self.stray_events: set[str] = set()
         self.newest_files: dict[bool, datetime] = {}
@@ -84,6 +85,8 @@ class ServerTraces:
         """Gather which events the connector wrote."""
         if record.by_connector:
             self.tracked.add(record.event)
+            if self.tracked_since is None or record.time < self.tracked_since:
+                self.tracked_since = record.time
 
     def see_tracking_start(self, record: TrackingRecord) -> None:
         """Note that a log begins with a whole record: one whose MTS-ID has lost nothing."""

@@ -235,8 +235,8 @@ class _Reading:
         collection = self.collection
         for one in examine_all(self._unknown(walk(paths, self._met)), jobs):
             self._take(one)
-        if self._known is not None:
-            self._changed |= self._known.forget_missing() > 0
+        if self._known is not None and self._known.forget_missing():
+            self._note_change()
         local = [one for one in self._logs if one[0].form in _LOCAL_FORMS]
         for file, seen in self._logs:
             if file.form not in _LOCAL_FORMS:
@@ -265,7 +265,7 @@ class _Reading:
         for file in files:
             known = self._known.recall(file.name, file.path, stamp_of(file))
             if known is None:
-                self._changed = True
+                self._note_change()
                 yield file
             elif known.outcome == "skipped":
                 self._met.skipped += 1
@@ -273,6 +273,12 @@ class _Reading:
                 self._read += 1
             else:
                 self._recalled.append(known)
+
+    def _note_change(self) -> None:
+        """Note that the evidence is not as the case has it: what followed from it is void."""
+        if not self._changed and self._connection is not None:
+            self._connection.clear_results()
+        self._changed = True
 
     def _load(self, known: CaseFiles) -> None:
         """Take from the case what is small enough to be held: all but the four series."""
@@ -389,15 +395,14 @@ class _Reading:
         for one in recalled:
             wanted = self._order or orders.get(one.name)
             same = one.date_order == ("" if wanted is None else str(wanted))
-            if same or (self._order is None and same_order and not self._changed):
+            if same or (self._order is None and same_order and not changed):
                 self._count(one)
             else:
                 assert self._known is not None
-                changed = True
+                self._note_change()
                 self._known.forget(one.name)
                 found = FoundFile(one.path, one.name, ())
                 again.append((one.file, Examined(found, Stamp(*one.stamp), one.form, one.kind)))
-        self._changed = changed
         for file, seen in (*logs, *again):
             self._read_log(file, seen, self._order or orders.get(file.name))
 

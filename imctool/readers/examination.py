@@ -32,6 +32,10 @@ _FIRST_READ = 64 << 10
 _folder_kind = lru_cache(maxsize=256)(folder_kind)
 
 
+_INODE = (1 << 63) - 1
+"""So many bits of an inode's number are kept: more than a database's integers hold are rare."""
+
+
 class Stamp(NamedTuple):
     """What tells that a file is still the one that was read."""
 
@@ -50,7 +54,7 @@ def stamp_of(found: FoundFile) -> Stamp:
 
 
 def _stamp(status: os.stat_result) -> Stamp:
-    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino & _INODE)
 
 
 class Examined(NamedTuple):

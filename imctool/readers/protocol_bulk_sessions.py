@@ -50,7 +50,8 @@ class BulkSessions(Sessions):
         owner = self._dialogue.text_transaction if self._dialogue is not None else None
         if owner is not None:
             owner.text = text
-        self._longest = max(self._longest, longest)
+            owner.truncated = False
+        self._cuts.note_length(longest)
         self.note_entries(packet=True, blank=False)
 
     @property
@@ -73,7 +74,7 @@ class BulkSessions(Sessions):
         longest = text.end()
         if packets:
             longest = max(longest, text.add_pieces(packets, stamp=stamp, mark=len(PACKET)))
-        self._longest = max(self._longest, longest)
+        self._cuts.note_length(longest)
         text.begin(last, stamp=stamp, mark=len(PACKET))
         self._arrows = self.commands_seen = self.texts_seen = True
         self._continues = Continues.NOTHING

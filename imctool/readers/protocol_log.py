@@ -25,7 +25,7 @@ from imctool.readers.network_monitor import parse_network_monitor, sniff_network
 from imctool.readers.protocol_log_lines import log_date_order
 from imctool.readers.protocol_log_reader import LogReader
 from imctool.readers.protocol_sessions import LogRecord
-from imctool.readers.smtp_dialogue import KEPT_ADDRESSES
+from imctool.readers.smtp_transaction import KEPT_ADDRESSES
 from imctool.readers.text_file import decode_text
 
 __all__ = [

@@ -153,7 +153,7 @@ class LogReader(LineReader):
         found = text_at(window, position, self._sessions.keep)
         if found is None:
             return 0
-        ending = ending_at(window, found.end, dialogue.direction)
+        ending = self._ending_at(window, found.end, dialogue)
         if ending is None:
             return 0
         stretch = ending.stretch
@@ -188,11 +188,18 @@ class LogReader(LineReader):
         return times
 
     def _take_ending(self, window: bytes, position: int, dialogue: Dialogue) -> int:
-        found = ending_at(window, position, dialogue.direction)
+        found = self._ending_at(window, position, dialogue)
         times = found and self._times_of(found.stretch)
         if not found or not times:
             return 0
         return self._note_ending(window, position, found, times, dialogue)
+
+    def _ending_at(self, window: bytes, position: int, dialogue: Dialogue) -> Ending | None:
+        """Return the ending there; with QUIT only where the reply leaves nothing unanswered."""
+        found = ending_at(window, position, dialogue.direction)
+        if found is None or (found.quits and not dialogue.ends_with(found.code)):
+            return None
+        return found
 
     def _note_ending(
         self,
@@ -206,7 +213,7 @@ class LogReader(LineReader):
         self._sessions.note_entries(packet=found.stretch.packet, blank=found.stretch.blank)
         dialogue.reply(found.code, found.text, number, times[0])
         if found.quits:
-            dialogue.take_quit(number, times[-1])
+            dialogue.take_quit()
         if dialogue.finished:
             self._sessions.collect()
         after = self._note_stretch(window, position, found.stretch, times)

@@ -15,16 +15,18 @@ from enum import Enum, auto
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, Location
 from imctool.model.smtp import Banner, LogSpan, Outcome, Reply, Transaction
-from imctool.readers.logged_text import ENTRY_LIMIT, LoggedText
+from imctool.readers.logged_text import LoggedText
+from imctool.readers.protocol_cuts import CutSigns
 from imctool.readers.protocol_log_lines import Entry
 from imctool.readers.rescheduling import RESCHEDULING, parse_rescheduling
 from imctool.readers.smtp_dialogue import (
     Dialogue,
-    OpenTransaction,
     is_command,
     own_version,
     parse_reply,
+    says_the_same,
 )
+from imctool.readers.smtp_transaction import OpenTransaction
 
 LogRecord = Transaction | Banner | LogSpan | Defect
 
@@ -68,8 +70,7 @@ class Sessions:
         self._ends_shown = False
         self._echo: deque[bytes] = deque()
         self._continues = Continues.NOTHING
-        self._longest = 0
-        self._version: str | None = None
+        self._cuts = CutSigns()
 
     # What the reader of the lines must know
 
@@ -114,7 +115,7 @@ class Sessions:
             return True
         line = text.rstrip(b"\r\n")
         if line.startswith(b">>>"):
-            return self._text.ended or (self._text.piece_at_limit and self._may_cut)
+            return self._text.ended or (self._text.piece_at_limit and self._cuts.may_cut)
         if line.startswith(b"<<<"):
             payload = line[4:]
             return payload.startswith(_PACKET) or self._text.is_next(payload) or self._text.ended
@@ -164,7 +165,7 @@ class Sessions:
         """Take the last bytes of a packet that the log cut: the next entry follows on its line."""
         assert self._text is not None
         self._text.more(line)
-        self._longest = max(self._longest, self._text.end(newline=False))
+        self._cuts.note_length(self._text.end(newline=False))
 
     def end(self) -> None:
         """End the log, and with it the last session."""
@@ -172,7 +173,7 @@ class Sessions:
 
     def _end_entry(self, following: Entry) -> None:
         if self._text is not None and self._text.is_open:
-            self._longest = max(self._longest, self._text.end())
+            self._cuts.note_length(self._text.end())
         joins = self._ends_shown and following.text.startswith((b"<<< IO: |", _PACKET))
         if not joins:
             self._flush_held()
@@ -234,11 +235,7 @@ class Sessions:
         """Tell whether the line repeats one that a packet brought before."""
         if not self._echo:
             return False
-        packet, reply = parse_reply(self._echo[0]), parse_reply(line)
-        if packet is not None and reply is not None:
-            same = packet[0] == reply[0]
-        else:
-            same = b" ".join(line.split()).startswith(b" ".join(self._echo[0].split()))
+        same = says_the_same(self._echo[0], line)
         if same:
             self._echo.popleft()
         else:
@@ -298,8 +295,8 @@ class Sessions:
 
     def _note_version(self, greeting: str, entry: Entry) -> None:
         version = own_version(greeting)
-        if version is not None and version != self._version:
-            self._version = version
+        if version is not None and version != self._cuts.version:
+            self._cuts.version = version
             place = Location(self._name, line=entry.number)
             self.found.append((Banner(place, Direction.INBOUND, version), None))
 
@@ -384,12 +381,12 @@ class Sessions:
         if text is None or dialogue is None:
             return
         if text.is_open:
-            self._longest = max(self._longest, text.end())
+            self._cuts.note_length(text.end())
         rebuilt = text.rebuild()
         owner = dialogue.text_transaction
         if owner is not None:
             owner.text = rebuilt
-            owner.truncated = self._was_cut(text) or (answer is not None and not rebuilt.ended)
+            owner.truncated = self._cuts.was_cut(text) or (answer is not None and not rebuilt.ended)
             if rebuilt.assumed:
                 reason = "line ends where packets of the message text join are assumed"
                 self.found.append((Defect(Location(self._name, line=owner.line), reason), None))
@@ -398,15 +395,6 @@ class Sessions:
             for line in rebuilt.rest.split(b"\r\n"):
                 if line.strip():
                     dialogue.command(line, answer.number, answer.time)
-
-    def _was_cut(self, text: LoggedText) -> bool:
-        return text.cut or (text.at_limit and self._may_cut)
-
-    @property
-    def _may_cut(self) -> bool:
-        """Whether the log may be one of 4.0 that cuts: no 5.x build, and no longer entry so far."""
-        newer = self._version is not None and not self._version.startswith("4.")
-        return not newer and self._longest <= ENTRY_LIMIT
 
     def collect(self) -> None:
         """Hand on the transactions that are finished."""

@@ -117,7 +117,8 @@ def _stamp(name: str, before: str) -> str:
     time = rf"[ \t]+(?P<{name}_time>{TIME_ON_LINE})[ \t]?: "
     if not before:
         return rf"(?P<{name}_stamp>(?P<date>{DATE_ON_LINE}){time})"
-    later = rf"(?P=date){time}"
+    # Where the first alternative fits the second must not: each such pair would double the time.
+    later = rf"(?!(?P={before}_stamp))(?P=date){time}"
     return rf"(?P<{name}_stamp>(?P={before}_stamp)|{later})"
 
 
@@ -152,9 +153,9 @@ def _exchange(direction: Direction, name: str, before: str, line: str, reply: st
 
 
 _MAIL_FROM, _RCPT_TO = Command.MAIL, Command.RCPT
-_PLAIN = r"[^\0-\x08\x0e-\x1f\r\n]*"
+_PLAIN = r"[^\0-\x08\x0e-\x1f\r\n]*+"
 _FINE = rf"250 {_PLAIN}"
-_RCPT = r"(?i:RCPT) [^\r\n]*"
+_RCPT = r"(?i:RCPT) [^\r\n]*+"
 
 # Recipients after the first one, all with the timestamp of the reply to that.
 _MORE = {
@@ -171,28 +172,28 @@ _MORE = {
 }
 _MORE_LINES = {
     Direction.INBOUND: re.compile(
-        rb"[^<>]*<<< (?P<packet>IO: \|)?(?P<rcpt>[^\r\n]*)\r\n"
-        rb"(?(packet)(?:\r\n)?(?:[^<>]*<<< (?P=rcpt)\r\n)?)[^<>]*>>> [^\r\n]*\r\n(?:\r\n)?"
+        rb"[^<>]*<<< (?P<packet>IO: \|)?(?P<rcpt>[^\r\n]*+)\r\n"
+        rb"(?(packet)(?:\r\n)?(?:[^<>]*<<< (?P=rcpt)\r\n)?)[^<>]*>>> [^\r\n]*+\r\n(?:\r\n)?"
     ),
     Direction.OUTBOUND: re.compile(
-        rb"[^<>]*>>> (?P<rcpt>[^\r\n]*)\r\n"
-        rb"[^<>]*<<< (?P<packet>IO: \|)?[^\r\n]*\r\n(?(packet)(?:\r\n)?[^\r\n]*\r\n)"
+        rb"[^<>]*>>> (?P<rcpt>[^\r\n]*+)\r\n"
+        rb"[^<>]*<<< (?P<packet>IO: \|)?[^\r\n]*+\r\n(?(packet)(?:\r\n)?[^\r\n]*+\r\n)"
     ),
 }
 
 
 def _opening(direction: Direction) -> _Shape:
     """Return what fits the connection, a server's greeting, HELO or EHLO, and an envelope."""
-    connection = r"A connection was accepted from (?P<peer>[^\r\n]*)\r\n"
+    connection = r"A connection was accepted from (?P<peer>[^\r\n]*+)\r\n"
     greeting, before = "", "opened"
     # Only a reply to EHLO has several lines.
-    reply = rf"250(?:-[^\r\n]*\r\n(?:250-(?![ \t]?\d){_PLAIN}\r\n)*250)? {_PLAIN}"
+    reply = rf"250(?:-[^\r\n]*+\r\n(?:250-(?![ \t]?\d){_PLAIN}\r\n)*250)? {_PLAIN}"
     if direction is Direction.OUTBOUND:
-        connection = r"A connection to (?P<peer>\S+) was established\b[^\r\n]*\r\n"
-        greeting = _answer(direction, "greeting", "greeted", r"220 [^\r\n]*")
+        connection = r"A connection to (?P<peer>\S+) was established\b[^\r\n]*+\r\n"
+        greeting = _answer(direction, "greeting", "greeted", r"220 [^\r\n]*+")
         greeting = _stamp("greeted", "opened") + greeting
         before, reply = "greeted", _FINE
-    helo = _exchange(direction, "helo", before, r"(?i:HELO|EHLO)\b[^\r\n]*", reply)
+    helo = _exchange(direction, "helo", before, r"(?i:HELO|EHLO)\b[^\r\n]*+", reply)
     helo += rf"(?:{_envelope(direction, 'helo_told')})?"
     helo = rf"(?:{greeting}(?:{helo})?)?" if greeting else rf"(?:{helo})?"
     return _Shape(_stamp("opened", "") + connection + helo)
@@ -201,7 +202,7 @@ def _opening(direction: Direction) -> _Shape:
 def _envelope(direction: Direction, before: str = "") -> str:
     """Return what fits MAIL, one or more RCPT, and DATA, all answered as wanted."""
     return (
-        _exchange(direction, "mail", before, r"(?i:MAIL) [^\r\n]*", _FINE)
+        _exchange(direction, "mail", before, r"(?i:MAIL) [^\r\n]*+", _FINE)
         + _exchange(direction, "rcpt", "mail_told", _RCPT, _FINE)
         + rf"(?P<more>{_MORE[direction]})"
         + _exchange(direction, "data", "rcpt_told", r"(?i:DATA)", rf"354 {_PLAIN}")

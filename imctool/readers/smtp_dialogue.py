@@ -5,18 +5,13 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
 from imctool.model.direction import Direction
 from imctool.model.evidence import Location
-from imctool.model.smtp import Outcome, Reply, Transaction
-from imctool.readers.logged_text import RebuiltText
-from imctool.readers.mime_skeleton import read_skeleton
-
-KEPT_ADDRESSES = 1000
-"""So many recipients of a transaction are kept by name; the counts go on."""
+from imctool.model.smtp import Outcome, Reply
+from imctool.readers.smtp_transaction import KEPT_ADDRESSES, OpenTransaction, outcome_of
 
 
 class Command(IntEnum):
@@ -49,9 +44,11 @@ _BRACKETED = re.compile(rb'\s*<((?:"(?:[^"\\]|\\.)*"|[^">])*)>')
 _BARE = re.compile(rb"\s*<?\s*([^\s>]*)")
 _ROUTE = re.compile(r"@[^:\s\"]*:")
 _REPLY = re.compile(rb"\s*(\d{3})(?:([ -])(.*))?$", re.DOTALL)
+_NO_ANSWER = frozenset({221, 354})
+"""A text is not answered so: these replies are left out, or answer something else."""
+
 _CLOSING = frozenset({221, 421, 521})
 _BANNER = re.compile(r"Internet Mail (?:Service|Connector)\b[^\d\n]{0,20}(\d+(?:\.\d+){2,3})")
-_OVER_LIMIT = re.compile(r"recipient[^\n]{0,40}limit|limit[^\n]{0,40}recipient|too many rec", re.I)
 
 
 def is_command(line: bytes) -> bool:
@@ -67,6 +64,14 @@ def parse_reply(line: bytes) -> tuple[int, bool, str] | None:
     if found is None:
         return None
     return int(found[1]), found[2] == b"-", (found[3] or b"").decode("latin-1").strip()
+
+
+def says_the_same(packet: bytes, line: bytes) -> bool:
+    """Tell whether a parsed line repeats the line of a packet: a reply with the same code does."""
+    brought, shown = parse_reply(packet), parse_reply(line)
+    if brought is not None and shown is not None:
+        return brought[0] == shown[0]
+    return b" ".join(line.split()).startswith(b" ".join(packet.split()))
 
 
 def own_version(greeting: str) -> str | None:
@@ -99,102 +104,6 @@ def parse_path(argument: bytes) -> str:
     address = found[1].decode("latin-1").strip() if found else ""
     route = _ROUTE.match(address)
     return address[route.end() :] if route else address
-
-
-@dataclass(slots=True)
-class OpenTransaction:
-    """A transaction while its lines are read. ``awaiting`` counts its unanswered commands."""
-
-    line: int
-    started: datetime | None
-    originator: str | None = None
-    ended: datetime | None = None
-    accepted: list[str] = field(default_factory=list)
-    accepted_count: int = 0
-    refused: list[tuple[str, Reply]] = field(default_factory=list)
-    refused_count: int = 0
-    deferred_count: int = 0
-    over_limit_count: int = 0
-    last_refusal: Reply | None = None
-    outcome: Outcome | None = None
-    reply: Reply | None = None
-    text: RebuiltText | None = None
-    truncated: bool = False
-    subject: str | None = None
-    awaiting: int = 0
-    most_addresses: int | None = KEPT_ADDRESSES
-
-    def settle(self, outcome: Outcome, reply: Reply | None) -> None:
-        """Set how it ended, unless that is known."""
-        if self.outcome is None:
-            self.outcome = outcome
-            self.reply = reply
-
-    def build(self, direction: Direction, peer: str, name: str) -> Transaction:
-        """Return the transaction as the model has it.
-
-        Where nothing settled it, it is refused if no recipient was accepted and some were
-        refused (deferred if all of these got a 4xx), else incomplete.
-        """
-        outcome, reply = self.outcome, self.reply
-        if outcome is None:
-            outcome = Outcome.INCOMPLETE
-            if self.refused_count and not self.accepted_count:
-                outcome, reply = self._by_recipients(), self.last_refusal
-        # By position, in the order of the model: names cost time for each message of a log.
-        return Transaction(
-            Location(name, self.line),
-            direction,
-            outcome,
-            self.started,
-            self.ended,
-            peer,
-            self.originator,
-            tuple(self.accepted),
-            self.accepted_count,
-            tuple(self.refused),
-            self.refused_count,
-            self.over_limit_count,
-            reply,
-            read_skeleton(self.text.data, name=name) if self.text else None,
-            self.text.size if self.text else None,
-            self.truncated,
-            self.subject,
-        )
-
-    def _by_recipients(self) -> Outcome:
-        all_later = self.deferred_count == self.refused_count
-        return Outcome.DEFERRED if all_later else Outcome.REFUSED
-
-    def accept(self, address: str) -> None:
-        """Count a recipient that was taken."""
-        self.accepted_count += 1
-        if self.most_addresses is None or self.accepted_count <= self.most_addresses:
-            self.accepted.append(address)
-
-    def refuse(self, address: str, reply: Reply) -> None:
-        """Count a recipient that was not taken, for now or for good."""
-        self.refused_count += 1
-        self.deferred_count += reply.code < 500
-        self.over_limit_count += reply.code == 452 and bool(_OVER_LIMIT.search(reply.text))
-        self.last_refusal = reply
-        if self.most_addresses is None or self.refused_count <= self.most_addresses:
-            self.refused.append((address, reply))
-
-    def answer_data(self, reply: Reply) -> None:
-        """Take a refusal of DATA; what the recipients got says more if none was accepted."""
-        if self.refused_count and not self.accepted_count:
-            self.settle(self._by_recipients(), reply)
-        else:
-            self.settle(_outcome_of(reply.code), reply)
-
-
-def _outcome_of(code: int) -> Outcome:
-    if 200 <= code < 300:
-        return Outcome.ACCEPTED
-    if 400 <= code < 500:
-        return Outcome.DEFERRED
-    return Outcome.REFUSED if code >= 500 else Outcome.INCOMPLETE
 
 
 class Dialogue:
@@ -271,12 +180,12 @@ class Dialogue:
         self._replied = self.active = True
         self.binary = False
 
-    def take_quit(self, number: int, time: datetime | None) -> None:
-        """Take QUIT and its 221."""
-        if self._pending:
-            self.command(b"QUIT", number, time)
-            self.reply(221, "", number, time)
-            return
+    def ends_with(self, code: int) -> bool:
+        """Tell whether after that reply to the text nothing waits for a reply."""
+        return len(self._pending) == 1 and code not in _NO_ANSWER
+
+    def take_quit(self) -> None:
+        """Take QUIT and its 221, where nothing waits for a reply."""
         self.closed = self._replied = self.active = True
         self.binary = False
         self._release()
@@ -381,7 +290,7 @@ class Dialogue:
             if reply.code >= 400:
                 owner.refuse(address, reply)
         elif kind is _TEXT:
-            owner.settle(_outcome_of(reply.code), reply)
+            owner.settle(outcome_of(reply.code), reply)
             if self._current is owner:
                 self._current = None
         elif kind is _DATA and reply.code == 354:
@@ -394,7 +303,7 @@ class Dialogue:
         elif kind is _DATA:
             owner.answer_data(reply)
         elif reply.code >= 400:
-            owner.settle(_outcome_of(reply.code), reply)
+            owner.settle(outcome_of(reply.code), reply)
 
     def _break_off(self, reply: Reply, time: datetime | None) -> None:
         """Take a 421: the server closes the connection, whatever it answers."""

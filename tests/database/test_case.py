@@ -187,6 +187,66 @@ def test_the_database_of_another_program_is_left_alone(evidence: Path, case: Pat
     assert sqlite3.connect(case).execute("SELECT name FROM file").fetchall() == [("theirs",)]
 
 
+def test_a_damaged_case_is_told_and_not_believed(evidence: Path, case: Path) -> None:
+    diagnose(evidence, "--case", case)
+    database = sqlite3.connect(case)
+    database.execute("DELETE FROM tracking")
+    database.commit()
+    database.close()
+    result = CliRunner().invoke(program, ["diagnose", str(evidence), "--case", str(case)])
+    assert result.exit_code == 6
+    assert "damaged; remove it" in result.stderr
+    for place in range(4096, case.stat().st_size, 4096):
+        content = bytearray(case.read_bytes())
+        content[place : place + 64] = bytes(range(64))
+        case.write_bytes(content)
+    result = CliRunner().invoke(program, ["diagnose", str(evidence), "--case", str(case)])
+    assert result.exit_code in {2, 6}, result.output
+
+
+def test_output_does_not_go_over_the_case(evidence: Path, case: Path) -> None:
+    diagnose(evidence, "--case", case)
+    before = case.read_bytes()
+    for target in (case, Path(f"{case}-wal")):
+        arguments = ["diagnose", str(evidence), "--case", str(case), "-o", str(target)]
+        assert CliRunner().invoke(program, arguments).exit_code == 2
+    assert case.read_bytes() == before
+
+
+def test_a_run_cut_before_its_ledger_leaves_no_old_one(
+    evidence: Path, case: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evidence that was taken in by a run that ended then is not told by the ledger before it."""
+    from imctool.readers.collection import collect
+
+    log = evidence / "Exchsrvr/Tracking.log/20000516.log"
+    content = log.read_bytes()
+    for first, then in ((b"", content), (content, b"")):
+        log.write_bytes(first) if first else log.unlink(missing_ok=True)
+        diagnose(evidence, "--case", case)
+        log.write_bytes(then) if then else log.unlink()
+        connection = CaseConnection(case)
+        collect([evidence], case=connection)
+        connection.close()
+        assert diagnose(evidence, "--case", case) == diagnose(evidence)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names there are no bytes")
+def test_a_name_that_is_no_text_is_kept(evidence: Path, case: Path) -> None:
+    os.rename(evidence / "imc.txt", os.fsencode(evidence) + b"/imc\xff\xfe.txt")
+    plain = diagnose(evidence)
+    assert diagnose(evidence, "--case", case) == plain
+    assert diagnose(evidence, "--case", case) == plain
+
+
+def test_a_key_beyond_ascii_is_found_in_a_case_too(evidence: Path, case: Path) -> None:
+    log = evidence / "Exchsrvr/Tracking.log/20000516.log"
+    log.write_bytes(log.read_bytes().replace(b"SMTP:", b"SMTP:j\xf6", 1))
+    for key in ("LA4XGWQ7", "J\u00d6"):
+        arguments = ["trace", evidence, key, "--format", "json"]
+        assert run(*arguments, "--case", case) == run(*arguments)
+
+
 def test_a_case_inside_the_evidence_is_refused(evidence: Path) -> None:
     inside = evidence / "case.db"
     result = CliRunner().invoke(program, ["diagnose", str(evidence), "--case", str(inside)])

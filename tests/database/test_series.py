@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from repository import REPOSITORY
 
-from imctool.database.connection import CaseConnection
+from imctool.database.connection import CaseConnection, CaseFileError
 from imctool.database.series import Series
 from imctool.database.tables import EVENTS, SPOOL_FILES, TRACKING, TRANSACTIONS, Record, Table
 from imctool.model.event import Event
 from imctool.model.evidence import Location
+from imctool.model.tracking import TrackingRecord
 from imctool.readers.collection import Collection, collect
 
 STORIES = ["healthy", "ordinary", "q157684", "q157693", "q174036", "q230250", "q272672"]
@@ -65,11 +67,20 @@ def test_numbers_stay_when_a_series_moves_to_the_database(database: CaseConnecti
     assert [number for number, _ in series.items()] == numbers
 
 
-def test_a_number_that_is_not_there_is_a_lookup_error(database: CaseConnection) -> None:
+def test_a_number_that_is_not_there_shows_damage(database: CaseConnection) -> None:
     series = stored(database, EVENTS, 0)
     series.append(event("x"))
-    with pytest.raises(LookupError):
+    with pytest.raises(CaseFileError) as caught:
         series[7]
+    assert caught.value.damaged
+
+
+def test_a_number_past_what_sqlite_holds_is_the_largest(database: CaseConnection) -> None:
+    series = stored(database, TRACKING, 0)
+    time = datetime(2000, 1, 1, tzinfo=UTC)
+    series.append(TrackingRecord(Location("a.log", line=1), "c=x", 9, time, length=10**19))
+    (one,) = series
+    assert one.length == (1 << 63) - 1
 
 
 def event(source: str, text: str | None = None, data: bytes = b"") -> Event:

@@ -220,6 +220,21 @@ def test_an_attempt_that_the_log_is_cut_in_may_have_succeeded(
     assert (message.fate, message.wanting) == (Fate.UNKNOWN, (coverage.SESSION_END,))
 
 
+def test_a_session_that_lost_its_beginning_is_no_lost_message(
+    tmp_path: Path, diagnosed: Diagnosed
+) -> None:
+    """From the first RCPT on: whose it was is gone, so the record of it cannot be found."""
+    session = came(DAY + 10 * HOUR, A)
+    begun = session[session.index(f"{DAY + 10 * HOUR:%Y-%m-%d %H:%M:%S} : <<< RCPT") :]
+    first, last = ends()
+    taken = record("c=US;a= ;p=O;l=SRV0003141000DAAAAAAC", 1004, DAY + 10 * HOUR, A, "b@o.example")
+    site = Site([begun, came(DAY + 20 * HOUR, B)], {"20000314": [first, taken, last]})
+    fates = {one.originator: one.fate for one in diagnosed(site.write(tmp_path)).messages}
+    assert fates[None] is Fate.UNKNOWN
+    assert fates[A] is Fate.DELIVERED
+    assert fates[B] is Fate.LOST
+
+
 def test_a_hand_over_that_the_store_makes_late_is_not_missed_at_the_end_of_the_log(
     tmp_path: Path, diagnosed: Diagnosed
 ) -> None:

@@ -23,7 +23,8 @@ from imctool.readers.protocol_log import (
     read_protocol_log,
     sniff_protocol_log,
 )
-from imctool.readers.smtp_dialogue import KEPT_ADDRESSES, parse_path
+from imctool.readers.smtp_dialogue import parse_path
+from imctool.readers.smtp_transaction import KEPT_ADDRESSES
 
 STAMP = "5/13/00 2:36:28 PM : "
 

@@ -16,7 +16,7 @@ from imctool.readers.local_time import DateOrder
 from imctool.readers.log_bytes import byte_lines
 from imctool.readers.protocol_log import KEPT_TEXT, iterate_transactions, parse_protocol_log
 from imctool.readers.protocol_log_reader import LogReader
-from imctool.readers.smtp_dialogue import KEPT_ADDRESSES
+from imctool.readers.smtp_transaction import KEPT_ADDRESSES
 
 STAMP = "5/13/00 2:36:28 PM : "
 LATER = "5/13/00 2:36:29 PM : "
@@ -80,6 +80,86 @@ def test_a_message_is_accepted_at_the_second_of_its_reply() -> None:
     assert one.reply.location.line == data.count(b"\n") - 1
 
 
+def sent(command: str, reply: str, *, packet: bool = True) -> str:
+    """What the service sent as a client, and the answer."""
+    packets = f"{LATER}<<< IO: |{reply}\r\n\r\n" if packet else ""
+    return f"{LATER}>>> {command}\r\n{packets}{LATER}<<< {reply}\r\n"
+
+
+def outbound(*, packet: bool) -> str:
+    greeting = "220 far.example ESMTP ready"
+    packets = f"{LATER}<<< IO: |{greeting}\r\n\r\n" if packet else ""
+    accepted = f"{LATER}<<< IO: |250 taken\r\n\r\n" if packet else ""
+    exchanges = [
+        ("EHLO home.example", "250 far.example"),
+        ("MAIL FROM:<ann@home.example>", "250 Sender ok"),
+        ("RCPT TO:<bob@far.example>", "250 Recipient ok"),
+        ("RCPT TO:<eve@far.example>", "250 Recipient ok"),
+        ("RCPT TO:<kim@far.example>", "250 Recipient ok"),
+        ("DATA", "354 Enter mail"),
+    ]
+    return (
+        f"{STAMP}A connection to 192.0.2.77 was established.\r\n"
+        f"{LATER}{packets.removeprefix(LATER)}{LATER * packet}<<< {greeting}\r\n"
+        + "".join(sent(command, reply, packet=packet) for command, reply in exchanges)
+        + f"{accepted}{LATER}<<< 250 taken\r\n"
+        + sent("QUIT", "221 far.example closing", packet=packet)
+    )
+
+
+OUTBOUND = outbound(packet=True)
+END = f"{LATER}>>> 250 OK\r\n\r\n" + exchange("QUIT", "221 closing connection").replace(
+    STAMP, LATER
+)
+
+
+@pytest.mark.parametrize("packet", [True, False])
+def test_a_session_with_another_server_is_one_transaction_to_all_its_recipients(
+    packet: bool,
+) -> None:
+    data = outbound(packet=packet).encode()
+    assert at_once(data) == line_by_line(data)
+    one = at_once(data)[0]
+    assert isinstance(one, Transaction)
+    assert (one.peer, one.outcome) == ("192.0.2.77", Outcome.ACCEPTED)
+    assert one.accepted == ("bob@far.example", "eve@far.example", "kim@far.example")
+    assert one.started == one.ended == datetime(2000, 5, 13, 14, 36, 29)
+
+
+def test_a_reply_that_answers_no_text_leaves_the_transaction_to_what_follows() -> None:
+    """The 354 is no answer to the text: the 221 is taken for one, and its line is told."""
+    data = outbound(packet=False).replace("250 taken", "354 taken").encode()
+    one = at_once(data)[0]
+    assert isinstance(one, Transaction)
+    assert one.reply is not None
+    assert (one.reply.code, one.reply.location.line) == (221, data.count(b"\n"))
+
+
+def test_of_two_texts_for_one_data_the_second_tells_whether_it_was_cut() -> None:
+    """The first is as long as an entry of 4.0 may be, the one after a second 354 is not."""
+    broken = text_of("x" * 1024, 1024) + f"{LATER}>>> 354 go on\r\n\r\n"
+    whole = text_of("Subject: x\r\n\r\nshort\r\n.\r\n", 1460)
+    for texts, is_cut in ((broken, True), (broken + whole, False)):
+        data = (OPENING + ENVELOPE + DATA + texts + END).encode()
+        assert at_once(data) == line_by_line(data)
+        one = at_once(data)[0]
+        assert isinstance(one, Transaction)
+        assert one.truncated is is_cut
+
+
+@pytest.mark.parametrize("size", [40, 1460])
+def test_a_text_that_the_next_window_ends_is_read_whole(size: int) -> None:
+    """Windows that end anywhere in the second of two messages."""
+    message = OPENING + ENVELOPE + DATA + text_of(WIRE, size) + END
+    data = (message * 2).encode()
+    expected = line_by_line(data)
+    assert sum(isinstance(record, Transaction) for record in expected) == 2
+    for window in range(len(message), len(data) + 1, 97):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(log_bytes, "WINDOW", window)
+            assert at_once(data) == expected
+
+
 QUOTED = st.sampled_from(
     [
         f"{stamp}{text}"
@@ -118,6 +198,13 @@ PIECES = (
             "\0",
             " ",
             "250-x\r\n",
+            END,
+            END.replace("250 OK", "221 OK"),
+            END.replace(">>> 250 OK", ">>> 354 OK"),
+            OUTBOUND,
+            OUTBOUND.replace("250 taken", "354 taken"),
+            OUTBOUND.replace("RCPT TO:<eve", "RCPT TO <eve"),
+            exchange("RSET", "250 OK"),
         ]
     )
     | st.text("\r\n.:<> 0159/APM|", max_size=6)

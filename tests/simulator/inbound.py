@@ -130,6 +130,14 @@ def list_mail(history: History, moment: datetime) -> None:
         taken_over(history, truth, arrive(history, truth, begun))
 
 
+def rush(history: History, moment: datetime) -> None:
+    """Several peers connect within seconds, so that their sessions stand in logs of their own."""
+    for _ in range(history.chance.randrange(3, 6)):
+        begun = moment + history.chance.randrange(3) * SECOND
+        truth = letter(history, begun, "rush", "delivered", with_id=history.chance.random() < 0.8)
+        taken_over(history, truth, arrive(history, truth, begun))
+
+
 def twins(history: History, moment: datetime) -> None:
     """One envelope comes twice, minutes apart."""
     chance = history.chance

@@ -18,6 +18,7 @@ _SCENES: tuple[tuple[Scene, int], ...] = (
     (outbound.sent, 10),
     (inbound.archived, 3),
     (inbound.lost, 3),
+    (inbound.rush, 1),
     (inbound.twins, 2),
     (inbound.twin_lost, 1),
     (inbound.list_mail, 2),
