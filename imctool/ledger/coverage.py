@@ -189,8 +189,11 @@ def local_spans(covered: Iterable[Coverage]) -> list[Span]:
 
 
 def _torn_stretches(collection: Collection) -> tuple[Span, ...]:
-    """Return, for each line of a tracking log that cannot be read, the time between the records
-    before and behind it: how much is missing there is not known."""
+    """Return the time around each line of a tracking log that cannot be read.
+
+    It goes from the record before the line to the one behind it, for how much is missing there
+    is not known; unless another copy of the log has that time whole.
+    """
     logs = {
         one.file.name: (one.span.first, one.span.last)
         for one in collection.coverage
@@ -207,7 +210,7 @@ def _torn_stretches(collection: Collection) -> tuple[Span, ...]:
         path, line = record.location.path, record.location.line
         if path in damaged and line is not None:
             records[path].append((line, record.time))
-    found: list[Span] = []
+    found: dict[str, list[Span]] = defaultdict(list)
     for path, lines in damaged.items():
         listed = sorted(records[path])
         for line in lines:
@@ -216,8 +219,24 @@ def _torn_stretches(collection: Collection) -> tuple[Span, ...]:
             begin = listed[place - 1][1] if place > 0 else first
             end = listed[place][1] if place < len(listed) else last
             if begin is not None and end is not None:
-                found.append((min(begin, end), max(begin, end)))
-    return _merged(found)
+                found[path].append((min(begin, end), max(begin, end)))
+
+    def whole_in(path: str, span: Span) -> bool:
+        first, last = logs[path]
+        return (
+            first is not None
+            and last is not None
+            and first <= span[0]
+            and span[1] <= last
+            and not any(begin <= span[1] and span[0] <= end for begin, end in found[path])
+        )
+
+    return _merged(
+        span
+        for path in damaged
+        for span in found[path]
+        if not any(whole_in(other, span) for other in logs if other != path)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -44,7 +45,7 @@ from imctool.readers.examination import (
     stamp_of,
 )
 from imctool.readers.imc_settings import read_imc_settings
-from imctool.readers.local_time import DateOrder
+from imctool.readers.local_time import PLAUSIBLE_YEARS, DateOrder
 from imctool.readers.protocol_log import read_protocol_log
 from imctool.readers.queue_dat import read_queue_dat
 from imctool.readers.registry import read_registry_text
@@ -502,6 +503,8 @@ class _Log:
             case Transaction():
                 collection.transactions.append(record)
             case Event():
+                if record.time is not None and record.time.year not in PLAUSIBLE_YEARS:
+                    record = replace(record, time=None)
                 self.span.add(record.time)
                 if record.concerns_mail:
                     collection.events.append(record)

@@ -64,6 +64,10 @@ def parse_local_time(date: str, time: str, order: DateOrder) -> datetime | None:
     return datetime(*day, hour, minute, second, fraction)
 
 
+PLAUSIBLE_YEARS = range(1980, 2101)
+"""The years that a log of these servers, or a clock that was set wrong, can show."""
+
+
 @lru_cache(maxsize=1024)
 def _parse_date(date: str, order: DateOrder) -> tuple[int, int, int] | None:
     found = _DATE.fullmatch(date)
@@ -80,6 +84,8 @@ def _parse_date(date: str, order: DateOrder) -> tuple[int, int, int] | None:
         return None
     numbers = int(year), int(month), int(day)
     full_year = numbers[0] if len(year) == 4 else numbers[0] + (2000 if numbers[0] < 70 else 1900)
+    if full_year not in PLAUSIBLE_YEARS:
+        return None
     try:
         datetime(full_year, numbers[1], numbers[2])
     except ValueError:

@@ -56,13 +56,29 @@ def _dates_in(file: EvidenceFile) -> list[str]:
             while size <= _LOOKED_AT:
                 opened.seek(0)
                 content = opened.read(size)
-                dates = _DATED.findall(decode_text(content))
+                dates = _in_sequence(_DATED.findall(decode_text(content)))
                 if len(content) < size or detect_date_order(dates) is not None:
                     break
                 size *= 8
     except OSError:
         return []
     return dates
+
+
+def _in_sequence(dates: Iterable[str]) -> list[str]:
+    """Return the dates without those that stand between two of one other date.
+
+    A log does not go back in time: such a line is quoted in the text of a logged mail.
+    """
+    runs: list[str] = []
+    for text in dates:
+        if runs and text == runs[-1]:
+            continue
+        if len(runs) > 1 and text == runs[-2]:
+            runs.pop()
+        else:
+            runs.append(text)
+    return runs
 
 
 def _fitting(dates: Iterable[str], known_days: Collection[date]) -> DateOrder | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from sys import intern
 
@@ -17,6 +18,7 @@ from imctool.model.evidence import Defect, EvidenceFile, Location
 from imctool.model.smtp import LogSpan
 from imctool.model.tracking import TrackingRecord
 from imctool.readers.file_buffer import open_binary
+from imctool.readers.local_time import PLAUSIBLE_YEARS
 from imctool.readers.log_bytes import byte_windows
 
 KEPT_RECIPIENTS = 1000
@@ -216,6 +218,8 @@ class _LogReader:
                 return 0
             recipients.append((name, status.strip()))
         year, month, day, hour, minute, second = map(int, stamp.groups())
+        if year not in PLAUSIBLE_YEARS:
+            return 0
         try:
             time = datetime(year, month, day, hour, minute, second, 0, UTC)
         except ValueError:
@@ -288,9 +292,11 @@ class _LogReader:
         self._end_record()
         self._stray = False
         year, month, day, hour, minute, second = map(int, found.groups()[1:])
-        try:
-            time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-        except ValueError:
+        time = None
+        if year in PLAUSIBLE_YEARS:
+            with suppress(ValueError):
+                time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        if time is None:
             self._defect("impossible date or time in a record", self._number)
             self._stray = True
             return

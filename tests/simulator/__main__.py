@@ -19,8 +19,8 @@ def main() -> None:
     setting = setting_of(chosen.seed)
     history = play(setting.full() if chosen.full else setting)
     evidence_of(history).write(chosen.folder)
-    for _truth in history.truths:
-        pass
+    for truth in history.truths:
+        print(f"{truth.fate:12} {truth.direction:9} {truth.label()}")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ _AT_THE_END: tuple[Scene, ...] = (
     inbound.delivered,
     outbound.sent,
 )
+_OF_CONNECTOR = frozenset({7, *range(1003, 1008), *range(1010, 1019)})
 _ATTEMPT = timedelta(minutes=20)
 _SETTLING = timedelta(minutes=15)
 """Within this time of a 4116 it is open which of the messages that never left it is about."""
@@ -99,7 +100,8 @@ def _open_to_doubt(history: History) -> None:
 
     Those beside a record that was not written (3016), and those of outbound mail where a session
     that named no recipient may have been an attempt to send it, or where another message went to
-    the BAD folder: event 4116 names none of the two.
+    the BAD folder: event 4116 names none of the two; and those before the connector's first
+    tracking record, when tracking may not have been on for it.
     """
     holes = [one.moment for one in history.events if one.id == 3016]
     attempts = [(moment, one) for one in history.truths for moment in one.unaddressed]
@@ -107,8 +109,10 @@ def _open_to_doubt(history: History) -> None:
     for one, other in permutations(gone, 2):
         if "bad" in {one.fate, other.fate} and abs(one.moment - other.moment) < _SETTLING:
             one.also |= {"unknown"}
+    tracked = [one.moment for one in history.tracking if one.event in _OF_CONNECTOR]
     for truth in history.truths:
         doubt = any(abs(truth.moment - hole) < timedelta(minutes=12) for hole in holes)
+        doubt |= truth.fate == "lost" and not any(moment <= truth.moment for moment in tracked)
         if truth.fate == "lost" and not truth.inbound:
             doubt |= any(
                 other.originator == truth.originator
