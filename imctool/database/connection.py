@@ -164,7 +164,7 @@ def _temporary() -> sqlite3.Connection:
 
 def _open(path: Path) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+        connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
     except sqlite3.DatabaseError as error:
         raise _told(path, error) from error
     try:

@@ -64,7 +64,7 @@ def parse_local_time(date: str, time: str, order: DateOrder) -> datetime | None:
     return datetime(*day, hour, minute, second, fraction)
 
 
-PLAUSIBLE_YEARS = range(1980, 2101)
+PLAUSIBLE_YEARS = range(1970, 2101)
 """The years that a log of these servers, or a clock that was set wrong, can show."""
 
 

@@ -270,6 +270,7 @@ def test_elapsed_time_is_told_in_its_two_largest_units(seconds: float, told: str
     assert elapsed_text(Step(seen, "event", timedelta(seconds=seconds), sure=True)) == told
 
 
+@pytest.mark.slow
 def test_the_same_evidence_gives_the_same_bytes() -> None:
     for form in ("text", "json", "html"):
         outputs = {

@@ -700,6 +700,7 @@ def test_any_line_after_msexch_is_taken_apart(rest: str) -> None:
     assert found.program == "IMS"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -717,6 +718,7 @@ def test_a_text_of_any_size_is_read_in_bounded_time(line: bytes, heading: bytes)
     assert time.perf_counter() - begun < 20
 
 
+@pytest.mark.slow
 def test_what_stands_beyond_the_limit_is_not_looked_at() -> None:
     filler = b"x\n" * (TEXT_LIMIT // 2)
     assert parsed(b"Subject: Undeliverable: x\n\n" + filler + OVER_SMTP) is None
