@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from repository import REPOSITORY
 
 from imctool.causes.diagnosis import diagnose
@@ -19,6 +20,9 @@ sys.path.insert(0, str(REPOSITORY / "fixtures"))
 
 from generator.scenario import read_scenario
 from generator.story import story_files
+
+settings.register_profile("quick", max_examples=30)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 def samples_folder() -> Path | None:

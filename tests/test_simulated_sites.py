@@ -32,7 +32,7 @@ from imctool.readers.collection import collect
 from imctool.repair.log_texts import read_texts
 from imctool.repair.recovery import plan_recovery
 
-QUICK = range(8)
+QUICK = range(5)
 MANY = range(12, 332)
 ROUNDS = 3
 

@@ -72,7 +72,7 @@ def known(name: str) -> ZoneInfo:
 class TestAgainstTheWorld:
     """Years in which the zone kept the rules of the export."""
 
-    @settings(max_examples=400, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @pytest.mark.parametrize(
         ("members", "name", "first", "last"),
         [
@@ -267,7 +267,7 @@ class TestRegistry:
         moment = datetime(1998, 7, 1, tzinfo=eastern)
         assert pickle.loads(pickle.dumps(moment)).astimezone(UTC) == moment.astimezone(UTC)
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(
         st.integers(0, 2**32 - 1) | st.integers(-840, 840).map(lambda one: one & 0xFFFFFFFF),
         st.binary(min_size=16, max_size=16)
