@@ -304,9 +304,3 @@ def event_pairs(events: Iterable[Event]) -> list[tuple[datetime, datetime]]:
         for key, times in walls.items()
         if len(times) == 1 and len(utcs.get(key, ())) == 1
     ]
-
-
-def event_order(event: Event, clock: ServerClock) -> tuple[float, tuple[str, int, int, int]]:
-    """Return what events sort by: UTC time, then place."""
-    time = clock.utc(event.time)
-    return time.timestamp() if time else 0.0, event.location.order

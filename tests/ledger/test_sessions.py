@@ -69,6 +69,7 @@ def alike(count: int, ahead: timedelta, lost: frozenset[int] = frozenset()) -> S
     return Site(sessions, days, bias=None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hours", [-8.0, 0.0, 5.5])
 def test_alike_mail_is_counted_once_each_whatever_the_zone(tmp_path: Path, hours: float) -> None:
     site = alike(700, timedelta(hours=hours), lost=frozenset({5, 300}))
