@@ -136,6 +136,11 @@ class CaseConnection:
         """Close the database; what was not committed is gone."""
         self._sqlite.close()
 
+    def __del__(self) -> None:
+        # Temporary storage lives as long as the collection that it is part of.
+        if hasattr(self, "_sqlite"):
+            self._sqlite.close()
+
 
 _LARGEST = (1 << 63) - 1
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -177,22 +178,21 @@ def test_a_file_that_is_no_case_is_left_alone(content: bytes, evidence: Path, ca
 
 
 def test_the_database_of_another_program_is_left_alone(evidence: Path, case: Path) -> None:
-    with sqlite3.connect(case) as other:
+    with closing(sqlite3.connect(case, isolation_level=None)) as other:
         other.execute("CREATE TABLE file (name TEXT)")
         other.execute("INSERT INTO file VALUES ('theirs')")
     with pytest.raises(NoCaseError):
         CaseConnection(case)
     result = CliRunner().invoke(program, ["diagnose", str(evidence), "--case", str(case)])
     assert result.exit_code == 2
-    assert sqlite3.connect(case).execute("SELECT name FROM file").fetchall() == [("theirs",)]
+    with closing(sqlite3.connect(case)) as other:
+        assert other.execute("SELECT name FROM file").fetchall() == [("theirs",)]
 
 
 def test_a_damaged_case_is_told_and_not_believed(evidence: Path, case: Path) -> None:
     diagnose(evidence, "--case", case)
-    database = sqlite3.connect(case)
-    database.execute("DELETE FROM tracking")
-    database.commit()
-    database.close()
+    with closing(sqlite3.connect(case, isolation_level=None)) as database:
+        database.execute("DELETE FROM tracking")
     result = CliRunner().invoke(program, ["diagnose", str(evidence), "--case", str(case)])
     assert result.exit_code == 6
     assert "damaged; remove it" in result.stderr
@@ -254,36 +254,39 @@ def test_a_case_inside_the_evidence_is_refused(evidence: Path) -> None:
     assert not inside.exists()
 
 
+_EXPLAINED = (
+    "SELECT spool_name FROM message JOIN finding_message ON message = message.id"
+    " JOIN finding ON finding.id = finding WHERE article = 'Q230250' ORDER BY 1"
+)
+
+
 def test_a_case_can_be_queried(evidence: Path, case: Path) -> None:
     told = json.loads(diagnose(evidence, "--case", case))
-    database = sqlite3.connect(case)
-    fates = dict(database.execute("SELECT fate, count(*) FROM message GROUP BY fate"))
+    with closing(sqlite3.connect(case)) as database:
+        fates = dict(database.execute("SELECT fate, count(*) FROM message GROUP BY fate"))
+        explained = database.execute(_EXPLAINED).fetchall()
     assert fates == told["summary"]["by_fate"]
-    explained = database.execute(
-        "SELECT spool_name FROM message JOIN finding_message ON message = message.id"
-        " JOIN finding ON finding.id = finding WHERE article = 'Q230250' ORDER BY 1"
-    ).fetchall()
     (finding,) = (one for one in told["findings"] if one["article"] == "Q230250")
     assert [name for (name,) in explained] == finding["spool_names"]
 
 
 def test_the_documentation_names_every_table_and_column() -> None:
     page = (REPOSITORY / "docs/case-database.md").read_text(encoding="utf-8")
-    database = sqlite3.connect(":memory:")
-    database.executescript(TABLES)
-    for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
-        section = page.split(f"### {table}\n", 1)[1].split("\n### ", 1)[0]
-        for _, column, *_ in database.execute(f"PRAGMA table_info({table})"):
-            assert f"`{column}`" in section, f"{table}.{column}"
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(TABLES)
+        for (table,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+            section = page.split(f"### {table}\n", 1)[1].split("\n### ", 1)[0]
+            for _, column, *_ in database.execute(f"PRAGMA table_info({table})"):
+                assert f"`{column}`" in section, f"{table}.{column}"
 
 
 def test_the_queries_of_the_documentation_run(
     evidence: Path, case: Path, samples_of_sql: Callable[[], list[str]]
 ) -> None:
     diagnose(evidence, "--case", case)
-    database = sqlite3.connect(case)
-    for query in samples_of_sql():
-        database.execute(query).fetchall()
+    with closing(sqlite3.connect(case)) as database:
+        rows = [database.execute(query).fetchall() for query in samples_of_sql()]
+    assert any(rows)
 
 
 @pytest.fixture
