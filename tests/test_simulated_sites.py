@@ -160,6 +160,7 @@ def test_without_part_of_the_evidence_no_fate_becomes_a_wrong_one(
     check_damaged(seed, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", QUICK[:4])
 def test_copies_and_other_names_change_no_fate(seed: int, tmp_path: Path) -> None:
     check_harmless(seed, tmp_path)

@@ -44,6 +44,7 @@ def keyed(diagnosis: Diagnosis) -> dict[str, Fate]:
     return {m.message_id or m.mts_id or str(m.spool_name): m.fate for m in diagnosis.messages}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("artefact", ARTEFACTS)
 @pytest.mark.parametrize("name", STORIES)
 def test_taking_an_artefact_away_never_invents_a_loss(

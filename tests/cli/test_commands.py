@@ -138,6 +138,7 @@ def test_a_full_disk_is_an_error_and_no_traceback() -> None:
     assert b"Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_ends_the_run_silently() -> None:
     command = f"{sys.executable} -m imctool events fixtures/*/evidence --format jsonl | head -n 1"
     script = f"set -o pipefail; {command}"

@@ -160,6 +160,7 @@ def test_hostile_text_reaches_no_terminal(tmp_path: Path) -> None:
     assert b"\x1b" not in (tmp_path / "json" / "manifest.json").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits of a process")
 def test_a_disk_that_is_full_is_told_without_a_traceback(tmp_path: Path) -> None:
     import resource
@@ -184,6 +185,7 @@ def test_a_place_that_cannot_be_written_ends_with_1(tmp_path: Path) -> None:
     assert b"Permission denied" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_under_a_file_ends_with_an_error_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     ended = process(STORY, "-o", tmp_path / "file" / "out")

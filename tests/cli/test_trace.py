@@ -213,6 +213,7 @@ def test_evidence_text_reaches_no_terminal_raw(tmp_path: Path) -> None:
         assert not set(told) & set("\x1b\x07\x9b\u202e\x80"), form
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_no_colour_and_whole_paths() -> None:
     ended = process(str(STORY), "LA4XGWQ7", COLUMNS="40")
     assert ended.returncode == 0

@@ -78,6 +78,7 @@ def test_alike_mail_is_counted_once_each_whatever_the_zone(tmp_path: Path, hours
     assert ledger.messages.count_fates() == {Fate.DELIVERED: 698, Fate.UNKNOWN: 2}
 
 
+@pytest.mark.slow
 def test_few_messages_are_weighed_for_each_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

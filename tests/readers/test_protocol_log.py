@@ -835,6 +835,7 @@ _PIECE = st.sampled_from(
 _MESSAGE = st.lists(_PIECE | st.binary(max_size=6), max_size=25).map(b"".join)
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(_MESSAGE, st.lists(st.integers(1, 40), min_size=1, max_size=4))
 @example(b".\r\n", [2])
@@ -844,6 +845,7 @@ def test_any_message_in_packets_is_rebuilt(message: bytes, sizes: list[int]) -> 
     assert texts_of(whole_log(as_packets(on_the_wire(message), sizes))) == [message]
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(_MESSAGE)
 @example(b"\n5/12/00 1:00:00 PM : >>> 250 OK")

@@ -211,6 +211,7 @@ PIECES = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["\r\n", "\n"])
 @settings(max_examples=150, deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join), st.sampled_from([1, 300, 1 << 17]))

@@ -85,6 +85,7 @@ _BYTES = [
 _MESSAGE = st.lists(st.sampled_from(_BYTES) | st.binary(max_size=12), max_size=25).map(b"".join)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @settings(max_examples=25, deadline=None)
 @given(texts=st.lists(_MESSAGE, min_size=1, max_size=3))
