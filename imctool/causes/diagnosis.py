@@ -47,9 +47,9 @@ def save_findings(case: CaseConnection, messages: Messages, findings: Iterable[F
             number, one.article, one.title, str(one.severity), str(one.confidence),
             str(one.fate), one.cause, one.fixed_in,
         )  # fmt: skip
-        case.insert("finding", [row], len(row))
+        case.insert("finding", [row])
         explained = ((number, places[message.number]) for message in one.messages)
-        case.insert("finding_message", explained, 2)
+        case.insert("finding_message", explained)
     case.commit()
 
 

@@ -88,7 +88,7 @@ class CaseFiles:
         """Write records of a small table."""
         for record in records:
             row = (None, self._case.file_id(table.path_of(record)), *table.to_row(record))
-            self._case.insert(table.name, [row], len(row))
+            self._case.insert(table.name, [row])
 
     def store(self, one: KnownFile) -> None:
         """Note that the file is read, and all its records written."""

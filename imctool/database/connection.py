@@ -52,17 +52,18 @@ class CaseConnection:
     def execute(self, statement: str, values: Row = ()) -> sqlite3.Cursor:
         """Run one statement. Raises CaseFileError where the database fails."""
         try:
-            return self._sqlite.execute(statement, values)
-        except (UnicodeEncodeError, OverflowError):
-            return self._sqlite.execute(statement, tuple(map(_storable, values)))
+            try:
+                return self._sqlite.execute(statement, values)
+            except (UnicodeEncodeError, OverflowError):
+                return self._sqlite.execute(statement, tuple(map(_storable, values)))
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
-    def insert(self, table: str, rows: Iterable[Row], width: int) -> None:
-        """Insert rows of ``width`` columns, ``id`` and ``file`` among them."""
-        marks = ",".join("?" * width)
-        statement = f"INSERT INTO {table} VALUES ({marks})"
+    def insert(self, table: str, rows: Iterable[Row]) -> None:
+        """Insert rows of all the columns of the table."""
+        statement = ""
         for row in rows:
+            statement = statement or f"INSERT INTO {table} VALUES ({','.join('?' * len(row))})"
             self.execute(statement, row)
 
     def rows(self, statement: str, values: Row = ()) -> Iterator[Row]:

@@ -32,7 +32,6 @@ class Series(Generic[Record]):
         self._count = 0
         self._recent: dict[int, Record] = {}
         self._older: dict[int, Record] = {}
-        self._width = 0
         if most == 0:
             self._few = None
             query = f"SELECT count(*), coalesce(max(id) + 1, 0) FROM {table.name}"
@@ -144,13 +143,11 @@ class Series(Generic[Record]):
 
     def _write(self, number: int, record: Record) -> None:
         file = self._database().file_id(self._table.path_of(record))
-        row = (number, file, *self._table.to_row(record))
-        self._width = len(row)
-        self._rows.append(row)
+        self._rows.append((number, file, *self._table.to_row(record)))
         if len(self._rows) >= _BUFFERED:
             self._flush()
 
     def _flush(self) -> None:
         if self._rows:
-            self._database().insert(self._table.name, self._rows, self._width)
+            self._database().insert(self._table.name, self._rows)
             self._rows = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from imctool import __version__
 from imctool.database.connection import CaseConnection
-from imctool.database.mail_rows import Row, dumps, time_of
+from imctool.database.mail_rows import Row, dumps, time_of, time_text
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.copies import Copies
 from imctool.ledger.entry import Entry
@@ -46,9 +46,8 @@ def save_results(
     """Write every message with its fate and its records, and what the server was told by."""
     case.clear_results()
     places = {entry.number: place for place, entry in enumerate(messages.entries)}
-    width = len(_message_columns(0, None, None, {}))
-    case.insert("message", _message_rows(messages, places), width)
-    case.insert("message_record", _record_rows(messages.entries), 4)
+    case.insert("message", _message_rows(messages, places))
+    case.insert("message_record", _record_rows(messages.entries))
     fields = _trace_fields(traces, copies)
     fields["clock"] = _clock_fields(messages.clock)
     case.set_note(_TRACES, dumps(fields))
@@ -58,23 +57,14 @@ def save_results(
 
 def _message_rows(messages: Messages, places: dict[int, int]) -> Iterator[Row]:
     for place, (entry, message) in enumerate(zip(messages.entries, messages, strict=True)):
-        yield _message_columns(place, entry, message, places)
-
-
-def _message_columns(place: int, entry: Any, message: Any, places: dict[int, int]) -> Row:
-    """Return a row of ``message``; without an entry only its width counts."""
-    if entry is None:
-        return (None,) * 15
-    name = None if entry.name is None else str(SpoolName(entry.name))
-    original = None if entry.original is None else places.get(entry.original.number)
-    return (
-        place, str(entry.direction), str(entry.fate), name, message.originator,
-        message.recipient_count, message.message_id, message.mts_id,
-        None if message.first is None else message.first.isoformat(),
-        None if message.last is None else message.last.isoformat(),
-        message.assumed_zone, entry.bad_folder, dumps(entry.wanting),
-        dumps(sorted(entry.traits)), original,
-    )  # fmt: skip
+        name = entry.spool_name
+        original = None if entry.original is None else places.get(entry.original.number)
+        yield (
+            place, str(entry.direction), str(entry.fate), None if name is None else str(name),
+            message.originator, message.recipient_count, message.message_id, message.mts_id,
+            time_text(message.first), time_text(message.last), message.assumed_zone,
+            entry.bad_folder, dumps(entry.wanting), dumps(sorted(entry.traits)), original,
+        )  # fmt: skip
 
 
 def _record_rows(entries: Iterable[Entry]) -> Iterator[Row]:
@@ -91,7 +81,6 @@ def _trace_fields(traces: ServerTraces, copies: Copies) -> dict[str, Any]:
         "computers": traces.computers,
         "versions": sorted(traces.versions),
         "tracked": sorted(traces.tracked),
-        "stamps": [(wall.isoformat(), offset.total_seconds()) for wall, offset in traces.stamps],
         "event_copies": sorted(copies.events),
     }
 
@@ -207,10 +196,6 @@ def _traces(case: CaseConnection, fields: dict[str, Any]) -> ServerTraces:
     traces.computers = Counter(fields["computers"])
     traces.versions = set(fields["versions"])
     traces.tracked = set(fields["tracked"])
-    traces.stamps = [
-        (datetime.fromisoformat(wall), timedelta(seconds=seconds))
-        for wall, seconds in fields["stamps"]
-    ]
     copies = set(fields["event_copies"])
     for number, time, event_id, source in case.rows("SELECT id, time, event_id, source FROM event"):
         if number not in copies:

@@ -29,11 +29,8 @@ from imctool.ledger.messages import Messages
 from imctool.ledger.notes import Notes
 from imctool.ledger.reports import tie_reports
 from imctool.ledger.rivals import find_rivals
-from imctool.ledger.server import ServerTraces, service_times
-from imctool.ledger.sessions import (
-    clock_pairs,
-    join_transactions,
-)
+from imctool.ledger.server import ServerTraces, restart_times, service_times
+from imctool.ledger.sessions import clock_pairs, join_transactions
 from imctool.model.diagnosis import Server
 from imctool.model.direction import Direction
 from imctool.model.smtp import Outcome, Transaction
@@ -87,7 +84,7 @@ def build_ledger(collection: Collection, zone: tzinfo | None = None) -> Ledger:
     around = Surroundings(
         clock, evidence, starts, cut, frozenset(rivals), frozenset(perhaps_bad), missing
     )
-    restarts = _sure_restarts(events)
+    restarts = restart_times(events, sure=True)
     deliveries = Deliveries(restarts, traces.hosts)
     for entry in entries:
         draft = opener.draft(entry)
@@ -113,8 +110,7 @@ def _ledger(
     clock: ServerClock,
 ) -> Ledger:
     server = traces.describe(collection, clock)
-    times = {time for starts in (True, False) for time in service_times(events, starts=starts)}
-    return Ledger(messages, clock, server, evidence, events, tuple(sorted(times)))
+    return Ledger(messages, clock, server, evidence, events, tuple(restart_times(events)))
 
 
 def _taken_up(
@@ -124,20 +120,9 @@ def _taken_up(
     events = EventLog(collection.events, traces.events, clock)
     evidence = map_evidence(collection, events, clock, traces, TrackedMail())
     opener = Opener(collection)
-    notes = Notes(entries, opener, clock, _sure_restarts(events))
+    notes = Notes(entries, opener, clock, restart_times(events, sure=True))
     messages = Messages(entries, opener, clock, notes)
     return _ledger(collection, messages, traces, events, evidence, clock)
-
-
-def _sure_restarts(events: EventLog) -> list[datetime]:
-    """Return when the service came up or went down, where the clock leaves no doubt of it."""
-    return sorted(
-        {
-            time
-            for starts in (True, False)
-            for time in service_times(events, starts=starts, sure=True)
-        }
-    )
 
 
 def _pairs(

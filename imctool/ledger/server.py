@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import chain
 
 from imctool.ledger.clock import ServerClock, own_stamps
 from imctool.ledger.event_log import EventLog, EventNumbers
@@ -139,6 +140,12 @@ def service_times(events: EventLog, *, starts: bool, sure: bool = False) -> Iter
             continue
         if not sure or events.surely_timed(event):
             yield time
+
+
+def restart_times(events: EventLog, *, sure: bool = False) -> list[datetime]:
+    """Return when the service came up or went down, each moment once and in order."""
+    both = (service_times(events, starts=starts, sure=sure) for starts in (True, False))
+    return sorted(set(chain.from_iterable(both)))
 
 
 def event_words(event: Event) -> str:

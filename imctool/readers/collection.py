@@ -40,8 +40,8 @@ from imctool.readers.event_log_text import read_event_text
 from imctool.readers.examination import (
     Examined,
     Stamp,
+    count_unread,
     examine_all,
-    note_unread,
     stamp_of,
 )
 from imctool.readers.imc_settings import read_imc_settings
@@ -277,8 +277,9 @@ class _Reading:
 
     def _note_change(self) -> None:
         """Note that the evidence is not as the case has it: what followed from it is void."""
-        if not self._changed and self._connection is not None:
-            self._connection.clear_results()
+        case = self.collection.case
+        if not self._changed and case is not None:
+            case.clear_results()
         self._changed = True
 
     def _load(self, known: CaseFiles) -> None:
@@ -296,12 +297,8 @@ class _Reading:
             if one.form is not None:
                 span = one.records, one.first, one.last
                 collection.inputs.append(Input(one.name, one.kind, *span))
-        if self._connection is not None:
-            self._connection.commit()
-
-    @property
-    def _connection(self) -> CaseConnection | None:
-        return self.collection.connection() if self._known is not None else None
+        if collection.case is not None:
+            collection.case.commit()
 
     # Mails
 
@@ -332,11 +329,7 @@ class _Reading:
 
     def _refuse(self, one: Examined) -> None:
         """Count a file that was skipped or cannot be read."""
-        if self._known is None:
-            note_unread(one, self._met)
-            return
-        self._met.skipped += one.skipped
-        self._met.unreadable += not one.skipped
+        count_unread(one, self._met)
         if one.defect is not None:
             self._tell([one.defect])
         self._store(one, "skipped" if one.skipped else "unreadable")
@@ -368,11 +361,11 @@ class _Reading:
         )  # fmt: skip
         self._known.store(known)
         self._unsaved += 1
-        if self._unsaved >= _SAVED_EVERY and self._connection is not None:
+        if self._unsaved >= _SAVED_EVERY and self.collection.case is not None:
             self._unsaved = 0
             for series in self.collection.series:
                 series.flush()
-            self._connection.commit()
+            self.collection.case.commit()
 
     # Logs
 
@@ -384,7 +377,7 @@ class _Reading:
                 self._count(one)
         orders: dict[str, DateOrder] = {}
         told = "auto" if self._order is None else str(self._order)
-        connection = self._connection
+        connection = self.collection.case
         same_order = connection is not None and connection.note(_DATE_ORDER) == told
         if connection is not None:
             connection.set_note(_DATE_ORDER, told)

@@ -194,5 +194,10 @@ def note_unread(one: Examined, met: Discovery) -> None:
     if one.defect is not None:
         met.defects.append(one.defect)
     if one.form is None:
-        met.skipped += one.skipped
-        met.unreadable += not one.skipped
+        count_unread(one, met)
+
+
+def count_unread(one: Examined, met: Discovery) -> None:
+    """Count a file without a form: it was skipped, or cannot be read."""
+    met.skipped += one.skipped
+    met.unreadable += not one.skipped
