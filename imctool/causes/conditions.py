@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from imctool.causes.case import Case, skeletons
+from imctool.causes.character_sets import setting_for
 from imctool.knowledge.cause import Condition
 from imctool.knowledge.charsets import find_charset
 from imctool.ledger import coverage
@@ -20,7 +21,6 @@ from imctool.model.event import Event
 from imctool.model.finding import Evidence
 from imctool.model.mail import SpoolFile
 from imctool.model.message import Message, ObservationKind
-from imctool.model.settings import CharacterSets
 from imctool.model.smtp import Outcome
 
 Held = tuple[Evidence, ...]
@@ -299,32 +299,11 @@ def sender_domain(message: Message) -> str | None:
     return domain.lower() if at and domain else None
 
 
-def setting_for(case: Case, domain: str | None) -> CharacterSets | None:
-    """Return the Character Sets setting that applies to mail of that domain.
-
-    The longest E-Mail Domain that is the domain or a parent of it, else ``Default``; that a
-    setting covers subdomains is inferred from the example ``JP`` of Q168138.
-    """
-    best: CharacterSets | None = None
-    for one in case.character_sets:
-        name = one.domain.lower()
-        fits = name == "default" or (
-            domain is not None and (domain == name or domain.endswith("." + name))
-        )
-        if fits and (
-            best is None
-            or best.domain.lower() == "default"
-            or (name != "default" and len(name) > len(best.domain))
-        ):
-            best = one
-    return best
-
-
 def _setting_fits(case: Case, message: Message | None, value: bool) -> Held | None:
     """The setting that applied equals (or differs from) what the file declares."""
     if message is None:
         return None
-    setting = setting_for(case, sender_domain(message))
+    setting = setting_for(case.character_sets, sender_domain(message))
     labels = [one for _, file in message.files for one in declared_charsets(file)]
     if setting is None or not labels:
         return None

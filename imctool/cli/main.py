@@ -15,6 +15,7 @@ from imctool import __version__
 from imctool.cli import exit_status
 
 COMMANDS = {
+    "charset-check": "Tell declared, real and installed charsets; advise the Character Sets.",
     "diagnose": "Account for every message; name each cause with its article and remedy.",
     "events": "Normalise any event-log export: one row per event, data section decoded.",
     "list": "List what lies in the spool, filtered and sorted.",
@@ -40,7 +41,7 @@ class CommandGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"imctool.cli.{cmd_name}").command
+        command = importlib.import_module(f"imctool.cli.{cmd_name.replace('-', '_')}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"imctool.cli.{cmd_name}.command is no command")
         return command

@@ -126,11 +126,13 @@ def registry_of(path: str, row: Row) -> RegistryValue:
 
 
 def character_sets_row(one: CharacterSets) -> Row:
-    return (*_place(one.location), one.domain, one.mime, one.non_mime)
+    return (*_place(one.location), one.domain, one.mime, one.non_mime, ",".join(one.rest))
 
 
 def character_sets_of(path: str, row: Row) -> CharacterSets:
-    return CharacterSets(place(path, *row[:3]), *row[3:])
+    domain, mime, non_mime, rest = row[3:]
+    fields = tuple(rest.split(",")) if rest else ()
+    return CharacterSets(place(path, *row[:3]), domain, mime, non_mime, fields)
 
 
 def queue_row(one: QueueEntry) -> Row:

@@ -5,7 +5,7 @@ from __future__ import annotations
 APPLICATION_ID = 0x494D4354
 """``IMCT``: marks a SQLite file as one of this program's (PRAGMA application_id)."""
 
-VERSION = 1
+VERSION = 2
 """Rises with every change of the tables; a case of another version is read anew."""
 
 _PLACE = "line INTEGER, record INTEGER, offset INTEGER"
@@ -55,7 +55,7 @@ CREATE TABLE registry_value (
 );
 CREATE TABLE character_sets (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, domain TEXT NOT NULL,
-    mime TEXT NOT NULL, non_mime TEXT NOT NULL
+    mime TEXT NOT NULL, non_mime TEXT NOT NULL, rest TEXT NOT NULL
 );
 CREATE TABLE queue_entry (
     id INTEGER PRIMARY KEY, file INTEGER NOT NULL, {_PLACE}, spool_name TEXT NOT NULL

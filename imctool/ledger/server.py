@@ -153,6 +153,7 @@ def event_words(event: Event) -> str:
     return event.message or " ".join(event.strings)
 
 
+_PAGE = re.compile(r"[0-9]{1,9}")
 _BUILD = re.compile(r"\b[45]\.[05]\.\d{3,4}(?:\.\d{1,3})?\b")
 
 
@@ -169,7 +170,9 @@ def installed_code_pages(collection: Collection) -> tuple[int, ...] | None:
     listed = [
         one
         for one in collection.registry
-        if one.key.lower().endswith("\\nls\\codepage") and one.name.isdigit()
+        if one.key.lower().endswith("\\nls\\codepage")
+        and one.name.isdecimal()
+        and one.name.isascii()
     ]
     if not listed:
         return None

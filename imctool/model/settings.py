@@ -23,9 +23,13 @@ class RegistryValue:
 
 @dataclass(frozen=True, slots=True)
 class CharacterSets:
-    """The Character Sets setting of one E-Mail Domain, as imccopy saves it (Q262126)."""
+    """The Character Sets setting of one E-Mail Domain, as imccopy saves it (Q262126).
+
+    ``rest`` are the fields behind the two character sets, as they stand.
+    """
 
     location: Location
     domain: str
     mime: str
     non_mime: str
+    rest: tuple[str, ...] = ()

@@ -8,7 +8,6 @@ with another heading tells of delivery: nothing under such a heading is a failur
 
 from __future__ import annotations
 
-import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,6 +30,7 @@ from imctool.readers.file_buffer import Buffer, file_buffer
 from imctool.readers.local_time import DATE, TIME, detect_date_order, parse_local_time
 from imctool.readers.mime_skeleton import read_skeleton
 from imctool.readers.received import parse_received
+from imctool.readers.transfer_encoding import decoded
 
 TEXT_LIMIT = 1 << 20
 """The most bytes of text that are looked at."""
@@ -205,14 +205,7 @@ def _own_parts(mail: SpoolFile) -> Iterator[Part]:
 
 def _body(buffer: Buffer, part: Part, size: int) -> bytes:
     """Return the first ``size`` bytes of a body, its encoding undone."""
-    raw = buffer[part.offset : part.offset + size]
-    if part.encoding == "quoted-printable":
-        return binascii.a2b_qp(raw)
-    if part.encoding == "base64":
-        letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw.partition(b"=")[0])
-        letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
-    return raw
+    return decoded(buffer[part.offset : part.offset + size], part.encoding)
 
 
 def _decoded(raw: bytes, charset: str | None) -> str:

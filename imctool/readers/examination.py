@@ -5,11 +5,11 @@ from __future__ import annotations
 import mmap
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind, Location
 from imctool.model.mail import SpoolFile
@@ -61,7 +61,8 @@ class Examined(NamedTuple):
     """One file looked into.
 
     ``form`` is None where it was skipped or cannot be read, ``mail`` where it is no mail;
-    ``defect`` says why, or what else is to be told of the file.
+    ``defect`` says why, or what else is to be told of the file. ``seen`` is what the caller's
+    own look at the mail came to.
     """
 
     found: FoundFile
@@ -71,6 +72,7 @@ class Examined(NamedTuple):
     mail: SpoolFile | None = None
     defect: Defect | None = None
     skipped: bool = False
+    seen: Any = None
 
     @property
     def file(self) -> EvidenceFile:
@@ -82,10 +84,15 @@ class Examined(NamedTuple):
         )
 
 
-def examine(found: FoundFile, *, read_mail: bool = True) -> Examined:
+Look = Callable[[Buffer, SpoolFile], Any]
+"""A look at a mail while its content is at hand; a function of a module, as processes call it."""
+
+
+def examine(found: FoundFile, *, read_mail: bool = True, look: Look | None = None) -> Examined:
     """Return what the file is, by its first bytes and then by its folder; never raises.
 
-    A mail is read at once where that is wanted, its recipients kept up to KEPT_RECIPIENTS.
+    A mail is read at once where that is wanted, its recipients kept up to KEPT_RECIPIENTS, and
+    looked at by ``look``.
     """
     try:
         descriptor = open_descriptor(found.path)
@@ -96,7 +103,7 @@ def examine(found: FoundFile, *, read_mail: bool = True) -> Examined:
         stamp = _stamp(status)
         if not stat.S_ISREG(status.st_mode):
             raise NotRegularFileError
-        return _examine_open(found, stamp, descriptor, read_mail=read_mail)
+        return _examine_open(found, stamp, descriptor, read_mail=read_mail, look=look)
     except NotRegularFileError:
         why = "not a regular file, not opened"
         return Examined(found, None, defect=Defect(Location(found.name), why), skipped=True)
@@ -110,7 +117,9 @@ def _refused(found: FoundFile, stamp: Stamp | None, error: OSError) -> Examined:
     return Examined(found, stamp, defect=Defect(Location(found.name), why_unreadable(error)))
 
 
-def _examine_open(found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail: bool) -> Examined:
+def _examine_open(
+    found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail: bool, look: Look | None
+) -> Examined:
     # Not more than there is: a buffer made too large and cut costs more than the reading.
     first = os.read(descriptor, min(stamp.size + 1, _FIRST_READ))
     base = os.path.basename(found.path)
@@ -133,18 +142,21 @@ def _examine_open(found: FoundFile, stamp: Stamp, descriptor: int, *, read_mail:
     kind = kind or InputKind.OTHER
     if not read_mail:
         return Examined(found, stamp, form, kind, defect=defect)
-    mail = _read_mail(found.name, stamp.size, descriptor, first)
-    return Examined(found, stamp, form, kind, mail, defect)
+    mail, seen = _read_mail(found.name, stamp.size, descriptor, first, look)
+    return Examined(found, stamp, form, kind, mail, defect, seen=seen)
 
 
-def _read_mail(name: str, size: int, descriptor: int, first: bytes) -> SpoolFile:
+def _read_mail(
+    name: str, size: int, descriptor: int, first: bytes, look: Look | None
+) -> tuple[SpoolFile, Any]:
     buffer: Buffer = first
     if size > len(first):
         buffer = _whole(descriptor, size, first)
     try:
-        return spool_file_from_buffer(
+        mail = spool_file_from_buffer(
             buffer, Location(name), most_recipients=KEPT_RECIPIENTS, for_ledger=True
         )
+        return mail, None if look is None else look(buffer, mail)
     finally:
         if isinstance(buffer, mmap.mmap):
             buffer.close()
@@ -166,14 +178,17 @@ def _whole(descriptor: int, size: int, first: bytes) -> Buffer:
     return b"".join(pieces)
 
 
-def examine_all(files: Iterable[FoundFile], jobs: int = 1) -> Iterator[Examined]:
+def examine_all(
+    files: Iterable[FoundFile], jobs: int = 1, look: Look | None = None
+) -> Iterator[Examined]:
     """Yield each file examined, in the same order; by several processes where that pays."""
     source = iter(files)
+    work: Callable[[FoundFile], Examined] = partial(examine, look=look) if look else examine
     while batch := list(islice(source, _BATCH)):
         if jobs < 2 or len(batch) < _WORTH_A_POOL:
-            yield from map(examine, batch)
+            yield from map(work, batch)
         else:
-            yield from map_in_processes(examine, batch, min(jobs, os.cpu_count() or 1))
+            yield from map_in_processes(work, batch, min(jobs, os.cpu_count() or 1))
 
 
 def discover(paths: Iterable[Path], met: Discovery) -> list[EvidenceFile]:

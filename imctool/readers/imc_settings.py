@@ -46,4 +46,5 @@ def parse_imc_settings(lines: Iterable[Line], name: str) -> Iterator[CharacterSe
         if len(fields) != _FIELDS:
             yield Defect(location, f"{len(fields)} fields instead of {_FIELDS}")
         if len(fields) >= 3:
-            yield CharacterSets(location, *fields[:3])
+            domain, mime, non_mime, *rest = fields
+            yield CharacterSets(location, domain, mime, non_mime, tuple(rest))

@@ -7,7 +7,6 @@ body of a message that is no multipart is not looked at.
 
 from __future__ import annotations
 
-import binascii
 import re
 from typing import NamedTuple
 
@@ -23,6 +22,7 @@ from imctool.readers.part_header import (
     made_part,
     set_size,
 )
+from imctool.readers.transfer_encoding import decoded
 
 DEPTH_LIMIT = 100
 PART_LIMIT = 10_000
@@ -39,9 +39,6 @@ _TOO_LARGE = "encoded message too large to be looked into"
 
 _CR_OR_LF_AND_HYPHENS = re.compile(rb"[\r\n]--")
 _LINE_BREAK = re.compile(rb"\r\n|\n|\r")
-_NOT_BASE64 = bytes(
-    set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
-)
 
 Notes = dict[str, int]
 """What is wrong, each reason once, with the offset in the file where it was first met."""
@@ -127,28 +124,19 @@ def _read_hidden(outer: _Walk, notes: Notes) -> None:
         if part.size > DECODED_MESSAGE_LIMIT:
             notes.setdefault(_TOO_LARGE, file_offset)
             continue
-        decoded = _decode(buffer[part.offset : part.offset + part.size], part.encoding)
+        text = decoded(buffer[part.offset : part.offset + part.size], part.encoding)
         inner_notes: Notes = {}
         limit = PART_LIMIT - len(parts)
-        walk = _Walk(decoded, len(decoded), inner_notes, limit, bare_cr=False, encoded=True)
+        walk = _Walk(text, len(text), inner_notes, limit, bare_cr=False, encoded=True)
         walk.run(0, *walk.read_header(0), hidden.prefix, hidden.scope)
         for reason in inner_notes:
             notes.setdefault(reason, file_offset)
         after = hidden.position + 1
         parts[after:after] = walk.parts
         waiting += [
-            (decoded, deeper._replace(position=deeper.position + after), file_offset)
+            (text, deeper._replace(position=deeper.position + after), file_offset)
             for deeper in walk.hidden
         ]
-
-
-def _decode(raw: bytes, encoding: str) -> bytes:
-    """Return the decoded bytes of a body; what is no base64 is passed over (RFC 2045, 6.8)."""
-    if encoding == "quoted-printable":
-        return binascii.a2b_qp(raw)
-    letters = raw.partition(b"=")[0].translate(None, _NOT_BASE64)
-    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
 
 class _Walk:

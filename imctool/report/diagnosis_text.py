@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from imctool.model.diagnosis import Diagnosis, MessageList
+from imctool.model.diagnosis import Diagnosis
 from imctool.model.evidence import Defect
 from imctool.model.finding import Confidence, Evidence, Finding, Severity
 from imctool.model.message import Fate, Message
 from imctool.report.documents import count_fates, fix_words, shown_messages
-from imctool.report.safe_text import safe_text, shorten
+from imctool.report.safe_text import shorten
+from imctool.report.wrapped_lines import MOST, LinePrinter, limited
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_MOST = 12
-"""How many evidence lines, messages and defects a text report lists; JSON lists all."""
 
 _TOLD = 160
 """How much of an evidence line's text a report quotes; JSON has it whole."""
@@ -34,24 +31,8 @@ def print_diagnosis(
     diagnosis: Diagnosis, console: Console, *, every_message: bool, verbose: bool
 ) -> None:
     """Print the diagnosis; every text of the evidence passes the one safe gate."""
-    from textwrap import wrap
-
-    from rich.text import Text
-
-    most = None if verbose else _MOST
-
-    def line(text: str = "", style: str = "", indent: int = 0, hang: int = 2) -> None:
-        margin = " " * indent
-        hanging = margin + " " * hang
-        for part in wrap(
-            safe_text(text),
-            max(console.width, 20),
-            initial_indent=margin,
-            subsequent_indent=hanging,
-            break_on_hyphens=False,
-        ) or [""]:
-            console.print(Text(part, style), soft_wrap=True)
-
+    most = None if verbose else MOST
+    line = LinePrinter(console)
     for text in _overview(diagnosis):
         line(text)
     if not diagnosis.findings:
@@ -64,7 +45,7 @@ def print_diagnosis(
     if messages:
         line()
         line("Messages" if every_message else "Messages with a problem", "bold")
-        for text in _limited(messages, most, _message_line):
+        for text in limited(messages, most, _message_line):
             line(text, indent=2)
     if diagnosis.missing:
         line()
@@ -74,7 +55,7 @@ def print_diagnosis(
     if diagnosis.defects:
         line()
         line("Could not be read as it should", "bold")
-        for text in _limited(diagnosis.defects, most, _defect_line):
+        for text in limited(diagnosis.defects, most, _defect_line):
             line(text, indent=2)
 
 
@@ -95,9 +76,7 @@ def _overview(diagnosis: Diagnosis) -> Iterator[str]:
     yield f"Messages  {len(diagnosis.messages)}{': ' + fates if fates else ''}"
 
 
-def _print_finding(
-    number: int, finding: Finding, line: Callable[..., None], most: int | None
-) -> None:
+def _print_finding(number: int, finding: Finding, line: LinePrinter, most: int | None) -> None:
     style = _STYLE[finding.severity]
     if finding.confidence is Confidence.POSSIBLE:
         style = "bold"
@@ -120,7 +99,7 @@ def _print_finding(
     if finding.fixed_in:
         line(f"Fixed in: {finding.fixed_in}{fix_words(finding)}", indent=3)
     line("Evidence", "bold", 3)
-    for text in _limited(finding.evidence, most, _evidence_line):
+    for text in limited(finding.evidence, most, _evidence_line):
         line(text, indent=5)
     line("Remedy", "bold", 3)
     for place, step in enumerate(finding.remedy, 1):
@@ -136,14 +115,6 @@ def _fate_words(fate: Fate) -> str:
         Fate.ARCHIVED: "archived",
         Fate.UNKNOWN: "of unknown fate",
     }.get(fate, str(fate))
-
-
-def _limited(
-    items: Sequence[Any] | MessageList, most: int | None, told: Callable[[Any], str]
-) -> Iterator[str]:
-    yield from map(told, islice(items, most))
-    if most is not None and len(items) > most:
-        yield f"... and {len(items) - most} more (-v or --format json shows all)"
 
 
 def _moment(time: datetime | None, *, assumed: bool) -> str:

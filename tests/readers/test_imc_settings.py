@@ -21,6 +21,9 @@ DomainInformation=+
 """
 
 
+REST = ("800", "76", "0", "0", "0")
+
+
 def parse(text: str) -> list[CharacterSets | Defect]:
     """Return what the lines of ``text`` hold."""
     return list(parse_imc_settings(enumerate(text.split("\n"), start=1), "imc.txt"))
@@ -28,14 +31,16 @@ def parse(text: str) -> list[CharacterSets | Defect]:
 
 def test_every_domain_has_its_two_character_sets() -> None:
     assert parse(SAVED) == [
-        CharacterSets(Location("imc.txt", line=6), "Default", "ISO-8859-1", "ISO-8859-1"),
-        CharacterSets(Location("imc.txt", line=7), "fabrikam.co.jp", "ISO-2022-JP", "Shift_JIS"),
+        CharacterSets(Location("imc.txt", line=6), "Default", "ISO-8859-1", "ISO-8859-1", REST),
+        CharacterSets(
+            Location("imc.txt", line=7), "fabrikam.co.jp", "ISO-2022-JP", "Shift_JIS", REST
+        ),
     ]
 
 
 def test_a_character_set_is_taken_as_it_stands() -> None:
     (found,) = parse("+Default, X-Unknown ,,800,76,0,0,0")
-    assert found == CharacterSets(Location("imc.txt", line=1), "Default", "X-Unknown", "")
+    assert found == CharacterSets(Location("imc.txt", line=1), "Default", "X-Unknown", "", REST)
 
 
 def test_lines_of_another_value_are_not_domains() -> None:
@@ -46,7 +51,7 @@ def test_a_line_that_lacks_fields_is_a_defect_and_read_as_far_as_it_goes() -> No
     here = Location("imc.txt", line=1)
     assert parse("+a.example,UTF-8,UTF-8,800") == [
         Defect(here, "4 fields instead of 8"),
-        CharacterSets(here, "a.example", "UTF-8", "UTF-8"),
+        CharacterSets(here, "a.example", "UTF-8", "UTF-8", ("800",)),
     ]
     assert parse("+a.example,UTF-8") == [Defect(here, "2 fields instead of 8")]
 

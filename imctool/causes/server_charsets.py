@@ -1,0 +1,172 @@
+"""The charsets of a server: its MIME database, and the code pages it has tables for.
+
+The database is ``MIME\\Database\\Charset\\<name>`` under HKEY_CLASSES_ROOT, which is
+``SOFTWARE\\Classes`` of the machine: a name is either an ``AliasForCharset`` of another (Q184772,
+Q174722) or has ``Codepage``, the page of its family, and ``InternetEncoding``, its own page
+(published MIME database). ``MIME\\Database\\Codepage\\<page>`` gives its ``BodyCharset``
+(Q178118). ``Nls\\CodePage`` lists the pages; one without a file is known and not installed.
+
+An export need not be whole, so what it leaves out proves nothing: the names of the Windows
+tables stay known whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from imctool.knowledge.charsets import (
+    Charset,
+    charset_of_page,
+    find_charset,
+    plain_label,
+    table_installed,
+)
+from imctool.model.evidence import Defect, Location
+from imctool.model.settings import RegistryValue
+
+USER_DEFINED = 50000
+"""The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869, Q192546)."""
+
+_CHARSET = re.compile(r"\\mime\\database\\charset\\([^\\]+)\Z")
+_CODE_PAGE = re.compile(r"\\mime\\database\\codepage\\([0-9]{1,9})\Z")
+_NLS = "\\nls\\codepage"
+_PAGE = re.compile(r"[0-9]{1,9}")
+_PAGE_VALUES = ("internetencoding", "codepage")
+"""The page of the charset itself tells more than that of its family."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCharsets:
+    """What a server can convert. ``installed`` is None where no export lists its code pages.
+
+    ``aliases`` are names by the name they stand for, as exported; ``pages`` the code pages of
+    names that have one; ``body_charsets`` the charset that each code page is sent in. All names
+    are lower case. ``ignored_aliases`` are those that lead to no charset, with a Defect each.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    pages: Mapping[str, int] = field(default_factory=dict)
+    body_charsets: Mapping[int, str] = field(default_factory=dict)
+    knows_mime_database: bool = False
+    installed: frozenset[int] | None = None
+    user_defined: bool = False
+    ignored_aliases: tuple[str, ...] = ()
+    defects: tuple[Defect, ...] = ()
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the code pages are those of a default NT 4.0, as no export tells."""
+        return self.installed is None
+
+    def resolve(self, label: str) -> Charset | None:
+        """Return the charset that the server takes a label for, None where it knows none.
+
+        The names of the Windows tables come first, then the server's own database. A charset
+        that only the database knows bears the label's name and is known to ``server``.
+        """
+        known = _windows_charset(label)
+        if known is not None or not (label := plain_label(label)):
+            return known
+        name = label
+        if name in self.aliases and name not in self.ignored_aliases:
+            name = _end_of_chain(name, self.aliases) or name
+        target = _windows_charset(name)
+        if target is None and name in self.pages:
+            page = self.pages[name]
+            target = charset_of_page(page) or Charset(name, page, None, "server")
+        if target is None:
+            return None
+        return Charset(label, target.code_page, target.codec, "server")
+
+    def is_installed(self, charset: Charset) -> bool | None:
+        """Return whether the server has the table that a charset needs.
+
+        True where it needs none; None where Windows has no code page for it.
+        """
+        if charset.table is None:
+            return None
+        return table_installed(charset.table, self.installed)
+
+
+def server_charsets(registry: Iterable[RegistryValue]) -> ServerCharsets:
+    """Return what registry values tell of a server's charsets; of values given twice, the first.
+
+    An alias that runs in a circle or leads to a name that neither Windows nor the database
+    knows is left out, and is a Defect at its place.
+    """
+    aliases: dict[str, str] = {}
+    places: dict[str, Location] = {}
+    pages: dict[str, dict[str, int]] = {}
+    body_charsets: dict[int, str] = {}
+    files: dict[int, bool] = {}
+    knows_mime_database = False
+    for value in registry:
+        key, name, data = value.key.lower(), value.name.lower(), value.data
+        if key.endswith(_NLS) and _PAGE.fullmatch(name):
+            files.setdefault(int(name), data not in ("", b""))
+        elif (found := _CHARSET.search(key)) is not None:
+            knows_mime_database = True
+            label = plain_label(found[1])
+            if name == "aliasforcharset" and isinstance(data, str) and plain_label(data):
+                aliases.setdefault(label, plain_label(data))
+                places.setdefault(label, value.location)
+            elif name in _PAGE_VALUES and isinstance(data, int):
+                pages.setdefault(label, {}).setdefault(name, data)
+        elif (found := _CODE_PAGE.search(key)) is not None:
+            knows_mime_database = True
+            if name == "bodycharset" and isinstance(data, str):
+                body_charsets.setdefault(int(found[1]), plain_label(data))
+    installed = frozenset(page for page, has_file in files.items() if has_file)
+    own_pages = {
+        label: next(own[name] for name in _PAGE_VALUES if name in own)
+        for label, own in pages.items()
+    }
+    defects = {
+        label: Defect(places[label], reason)
+        for label in aliases
+        if (reason := _fault(label, aliases, own_pages)) is not None
+    }
+    return ServerCharsets(
+        aliases=aliases,
+        pages=own_pages,
+        body_charsets=body_charsets,
+        knows_mime_database=knows_mime_database,
+        installed=installed if files else None,
+        user_defined=USER_DEFINED in installed,
+        ignored_aliases=tuple(sorted(defects)),
+        defects=tuple(sorted(defects.values())),
+    )
+
+
+_LONGEST_CHAIN = 32
+"""No chain in use is nearly so long; a longer one is taken for a circle."""
+
+
+def _end_of_chain(name: str, aliases: Mapping[str, str]) -> str | None:
+    """Return the name at the end of a chain of aliases, None where it runs in a circle.
+
+    A name of the Windows tables ends it, whatever alias the database has for that.
+    """
+    for _ in range(_LONGEST_CHAIN):
+        name = aliases[name]
+        if _windows_charset(name) is not None or name not in aliases:
+            return name
+    return None
+
+
+def _fault(label: str, aliases: Mapping[str, str], pages: Mapping[str, int]) -> str | None:
+    if _windows_charset(label) is not None:
+        return None
+    end = _end_of_chain(label, aliases)
+    if end is None:
+        return f"AliasForCharset of {label} runs in a circle"
+    if _windows_charset(end) is None and end not in pages:
+        return f"AliasForCharset of {label} leads to {end}, which is no known charset"
+    return None
+
+
+def _windows_charset(label: str) -> Charset | None:
+    found = find_charset(label)
+    return found if found is not None and found.known_to == "windows" else None

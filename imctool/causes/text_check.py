@@ -1,0 +1,255 @@
+"""What the bytes of each text of a mail are, held against the charset its label names.
+
+A label is contradicted where its charset cannot hold the bytes, or where the detectors read
+another text and the label's own reading is no better: both detectors agree on that text, or the
+label makes of it what no language writes. How often that is right is measured in
+``benchmarks/charsets.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+from imctool.causes.charset_detection import (
+    NOTHING,
+    Detection,
+    detect,
+    has_second_opinion,
+    is_second_opinion,
+)
+from imctool.causes.plausibility import oddness
+from imctool.causes.seven_bit import HZ, JAPANESE, KOREAN, UTF_7
+from imctool.knowledge.charsets import Charset, find_charset, preferred_name
+from imctool.knowledge.windows_text import looks_same, windows_decode
+from imctool.model.charset_check import PLAIN, Judgement, Standing
+from imctool.model.mail import SpoolFile
+from imctool.model.text_sample import HeaderText, TextSample
+from imctool.readers.file_buffer import Buffer
+from imctool.readers.header_texts import header_texts
+from imctool.readers.text_samples import text_samples
+
+NATIONAL_SETS = frozenset(range(20105, 20109))
+"""x-IA5 and its kin: other letters in the places of ASCII's brackets, the same bytes."""
+
+_SEVEN_BIT = frozenset({JAPANESE, KOREAN, HZ, UTF_7})
+_NEARLY = 0.05
+"""Readings whose oddness differs by less are equally odd."""
+
+_MANY = 8
+"""From so many bytes beyond ASCII on, agreeing detectors outweigh a label they do not know."""
+
+_EXCERPT = 256
+"""So much of a text without a usable label is kept, to be pooled with others of its sender."""
+
+_C1 = re.compile(rb"[\x80-\x9f]")
+_NOT_SHOWN = frozenset({"x-mimeole"})
+"""Outlook Express wrote two raw bytes into this field of every mail; nobody sees them."""
+
+
+class PartText(NamedTuple):
+    """A text part as read and judged; ``excerpt`` is some of it where it may be pooled."""
+
+    part: str
+    content_type: str
+    label: str | None
+    judgement: Judgement
+    excerpt: bytes = b""
+    embedded: bool = False
+    in_digest: bool = False
+    attachment: bool = False
+
+
+class HeaderJudged(NamedTuple):
+    """A header text as read and judged."""
+
+    name: str
+    part: str
+    label: str | None
+    judgement: Judgement
+
+
+class MailChecked(NamedTuple):
+    """All texts of one mail, judged; what a reading process hands on."""
+
+    parts: tuple[PartText, ...]
+    headers: tuple[HeaderJudged, ...]
+
+
+def check_texts(buffer: Buffer, mail: SpoolFile) -> MailChecked:
+    """Return the texts of a mail, each judged by the published tables of Windows."""
+    return judge_texts(buffer, mail, find_charset)
+
+
+def judge_texts(
+    buffer: Buffer, mail: SpoolFile, resolve: Callable[[str], Charset | None]
+) -> MailChecked:
+    """Return the texts of a mail, each judged by what ``resolve`` finds for its label."""
+    parts = tuple(_part_text(one, resolve) for one in text_samples(buffer, mail))
+    headers = tuple(
+        HeaderJudged(one.name, one.part, one.label, _judge_header(one, resolve))
+        for one in header_texts(buffer, mail)
+        if one.name.lower() not in _NOT_SHOWN
+    )
+    return MailChecked(parts, headers)
+
+
+def _part_text(sample: TextSample, resolve: Callable[[str], Charset | None]) -> PartText:
+    label, content = sample.label, sample.content
+    if not content:
+        return _plain_text(
+            sample.part, sample.content_type, label, sample.embedded > 0, sample.in_digest,
+            sample.attachment,
+        )  # fmt: skip
+    charset = resolve(label) if label else None
+    judgement = judge(content, charset, may_be_cut=sample.cut or sample.open_end)
+    if sample.cut and judgement.standing is Standing.PLAIN:
+        judgement = replace(judgement, sure=False, note="more of it than was looked at")
+    excerpt = b"" if charset is not None else _excerpt(content)
+    return PartText(
+        sample.part, sample.content_type, label, judgement, excerpt, sample.embedded > 0,
+        sample.in_digest, sample.attachment,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _plain_text(
+    part: str,
+    content_type: str,
+    label: str | None,
+    embedded: bool,
+    in_digest: bool,
+    attachment: bool,
+) -> PartText:
+    """Return the text of a part that is plain ASCII: most are, and few are different."""
+    return PartText(part, content_type, label, PLAIN, b"", embedded, in_digest, attachment)
+
+
+def _excerpt(content: bytes) -> bytes:
+    """Return whole lines up to about _EXCERPT bytes, at least one piece of the first."""
+    if len(content) <= _EXCERPT:
+        return content
+    end = content.rfind(b"\n", 0, _EXCERPT) + 1
+    return content[: end or _EXCERPT]
+
+
+def _judge_header(text: HeaderText, resolve: Callable[[str], Charset | None]) -> Judgement:
+    charset = resolve(text.label) if text.label else None
+    judgement = judge(text.content, charset, may_be_cut=False)
+    if not text.well_formed:
+        judgement = replace(judgement, note="encoded badly")
+    return judgement
+
+
+@lru_cache(maxsize=512)
+def judge(content: bytes, charset: Charset | None, *, may_be_cut: bool) -> Judgement:
+    """Return what the bytes are, and how the charset they are labelled with stands to that.
+
+    ``may_be_cut`` says that the last character may lack its end, and is no fault then.
+    """
+    found = detect(content, final=not may_be_cut)
+    if found.codec is None and not may_be_cut:
+        found = detect(content)  # the last character may be cut even so, by its sender
+    if charset is None:
+        return _unlabelled(found)
+    if charset.codec is None:
+        return _untested(content, charset, found)
+    text = windows_decode(content, charset.codec, final=not may_be_cut)
+    note = ""
+    if text is None and not may_be_cut:
+        text = windows_decode(content, charset.codec, final=False)
+        note = "ends inside a character" if text is not None else ""
+    if text is None:
+        return Judgement(
+            Standing.INVALID, found.name, _confidence(found), found.enough,
+            _mixture(content, charset.codec),
+        )  # fmt: skip
+    if _contradicted(content, charset.codec, text, found):
+        return Judgement(Standing.OTHER, found.name, _confidence(found), found.enough)
+    return _agreeing(content, charset, found, note)
+
+
+def _unlabelled(found: Detection) -> Judgement:
+    if found.codec == "ascii":
+        return PLAIN
+    return Judgement(Standing.OTHER, found.name, _confidence(found), found.enough)
+
+
+def _untested(content: bytes, charset: Charset, found: Detection) -> Judgement:
+    """Judge a charset that has no codec here: only what its bytes cannot be is known."""
+    if charset.code_page in NATIONAL_SETS and not content.isascii():
+        return Judgement(Standing.INVALID, found.name, _confidence(found), found.enough)
+    return Judgement(Standing.UNTESTED, None, 0.0, False, "no codec for this charset here")
+
+
+def _agreeing(content: bytes, charset: Charset, found: Detection, note: str) -> Judgement:
+    """Return that label and bytes agree; the bytes are then what the label says."""
+    if found.codec == "ascii" and charset.codec not in _SEVEN_BIT:
+        return PLAIN
+    name = preferred_name(charset)
+    if charset.codec == "latin_1" and _C1.search(content):
+        note = note or "windows-1252 under the label ISO-8859-1 (Q175105)"
+        name = "windows-1252"
+    sure = found.enough or found.by_rule
+    return Judgement(Standing.SAME, name, 1.0 if found.by_rule else 0.99, sure, note)
+
+
+def _contradicted(content: bytes, codec: str, text: str, found: Detection) -> bool:
+    """Return whether the bytes are valid in the label's charset, and yet something else."""
+    if found.codec is None or looks_same(text, found.text):
+        return False
+    if b"\0" in content and codec.startswith(("utf_16", "utf_32")):
+        return oddness(text) > _NEARLY
+    if found.codec == "ascii":
+        return codec not in _SEVEN_BIT
+    if found.by_rule:
+        return True
+    if not found.enough:
+        return False
+    odd = oddness(text)
+    if odd > 0 and found.odd <= odd / 2:
+        return True
+    alike = found.odd <= odd + _NEARLY
+    known = is_second_opinion(codec) or found.telling >= _MANY
+    if found.seconded:
+        return found.odd < odd or (alike and known)
+    alone = not has_second_opinion() and found.telling >= _MANY
+    return alone and is_second_opinion(codec) and found.odd <= odd
+
+
+def _mixture(content: bytes, codec: str) -> str:
+    """Return a note where some lines are in the label's charset and others are not (Q166606)."""
+    fitting = other = 0
+    failed: list[bytes] = []
+    for line in content.splitlines(keepends=True):
+        text = windows_decode(line, codec, final=False)
+        if text is None:
+            other += 1
+            failed.append(line)
+        elif not text.isascii():
+            fitting += 1
+    if not fitting or not other:
+        return ""
+    name = detect(b"".join(failed)).name
+    return f"mixed: {other} of {fitting + other} lines looked at are {name or 'something else'}"
+
+
+_CONFIDENCE = ((True, 0.99, 0.97), (None, 0.95, 0.85), (False, 0.85, 0.65))
+"""By chardetng's opinion: the share of right answers with many telling bytes, and with few."""
+
+
+def _confidence(found: Detection) -> float:
+    """Return the share of answers like this one that were right when measured."""
+    if found is NOTHING or found.codec is None:
+        return 0.0
+    if found.by_rule:
+        return 1.0
+    if not found.enough:
+        return 0.5
+    for seconded, with_many, with_few in _CONFIDENCE:
+        if found.seconded is seconded:
+            return with_many if found.telling >= _MANY else with_few
+    return 0.5

@@ -1,0 +1,1 @@
+"""Mails and sites whose charsets are known, to measure ``charset-check`` against the truth."""
