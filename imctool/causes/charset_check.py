@@ -3,12 +3,11 @@
 The mails are read once, each judged where it is read. What the server can convert is known when
 its registry has been read too; a label that only the server's own MIME database knows is then
 judged again. Whose mail event 4117 archived, the ledger tells; it is asked only where there are
-event logs.
+event logs, and only then are the rooms that read logs loaded.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from imctool.causes.charset_advice import advise
-from imctool.causes.charset_archival import archived_files
 from imctool.causes.charset_detection import has_second_opinion
 from imctool.causes.charset_settings import Archived
 from imctool.causes.checked_mail import CheckedMail
@@ -48,14 +46,17 @@ from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind, Locati
 from imctool.model.mail import SpoolFile
 from imctool.model.settings import CharacterSets, RegistryValue
 from imctool.model.spool_name import SpoolName
-from imctool.readers.collection import read_records
 from imctool.readers.discovery import Discovery, FoundFile, walk
 from imctool.readers.examination import Examined, count_unread, examine, examine_all
 from imctool.readers.local_time import DateOrder
+from imctool.readers.received import own_received
 
 _SETTINGS = frozenset({Form.REGISTRY_TEXT, Form.REGISTRY_HIVE, Form.IMC_SETTINGS})
 _OUTBOUND = frozenset({InputKind.SPOOL_OUT, InputKind.SPOOL_OUT_ARCHIVE})
 _EXAMPLES = 5
+
+_FIRST, _EVERY = 200, 20
+"""The build stands in each mail; the first ones and one of so many after are asked for it."""
 
 
 class _Mail(NamedTuple):
@@ -78,7 +79,7 @@ class _Evidence:
     mails: list[_Mail] = field(default_factory=list)
     registry: list[RegistryValue] = field(default_factory=list)
     settings: list[CharacterSets] = field(default_factory=list)
-    builds: Counter[str] = field(default_factory=Counter)
+    builds: set[str] = field(default_factory=set)
     defects: list[Defect] = field(default_factory=list)
     read: int = 0
     events: bool = False
@@ -98,6 +99,8 @@ def check_charsets(
     builds = tuple(sorted(evidence.builds, key=numbers))
     archived: Archived
     if evidence.events:
+        from imctool.causes.charset_archival import archived_files
+
         found = archived_files(paths, jobs=jobs, date_order=date_order, zone=zone)
         archived = Archived(found.files, told_by_events=True)
         builds = found.builds or builds
@@ -155,6 +158,8 @@ def _read(paths: Sequence[Path], jobs: int) -> _Evidence:
             evidence.read += 1
         elif one.form in _SETTINGS:
             settings.append(one.file)
+    if settings:
+        from imctool.readers.collection import read_records
     for file in settings:
         records = 0
         for record in read_records(file, None):
@@ -176,9 +181,10 @@ def _read(paths: Sequence[Path], jobs: int) -> _Evidence:
 def _take(evidence: _Evidence, one: Examined, mail: SpoolFile) -> None:
     evidence.read += 1
     evidence.defects += mail.defects
-    received = mail.own_received
-    if received is not None and received.version:
-        evidence.builds[received.version] += 1
+    if len(evidence.mails) < _FIRST or len(evidence.mails) % _EVERY == 0:
+        received = own_received(mail.skeleton, mail.spool_name)
+        if received is not None and received.version:
+            evidence.builds.add(received.version)
     evidence.mails.append(
         _Mail(
             one.found, mail.location, one.kind, mail.spool_name, sender_domain_of(mail),

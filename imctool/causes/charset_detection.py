@@ -47,6 +47,12 @@ _NEARLY_AS_LIKELY = 0.8
 _SHORTEST, _FEWEST, _LONG = 20, 2, 60
 """Fewer bytes, or fewer that are not ASCII in a text that is not long, tell too little to go by."""
 
+_DETECTED_ON = 1024
+"""The detectors are no surer of more bytes than these (measured), only slower."""
+
+_MOST_READINGS = 6
+"""So many different texts are compared; the right one is hardly ever further down (measured)."""
+
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF32_LE, "utf_32"), (codecs.BOM_UTF32_BE, "utf_32"), (codecs.BOM_UTF8, "utf_8"),
     (codecs.BOM_UTF16_LE, "utf_16"), (codecs.BOM_UTF16_BE, "utf_16"),
@@ -110,24 +116,19 @@ def detect(content: bytes, *, final: bool = False) -> Detection:
 
 @lru_cache(maxsize=256)
 def _detect_eight_bit(content: bytes, *, final: bool) -> Detection:
-    masked = _META.sub(_masked, content) if b"=" in content else content
     telling = len(content.translate(None, _ASCII))
     enough = len(content) >= (_SHORTEST if telling >= _FEWEST else _LONG)
     text = windows_decode(content, "utf_8", final=final)
     if text is not None:
         return Detection("utf_8", text, by_rule=telling > 2, telling=telling, enough=enough)
-    best: tuple[float, float, str, str] | None = None
-    for codec, score in _candidates(masked):
-        text = windows_decode(content, codec, final=final)
-        if text is None:
-            continue
-        odd = oddness(text)
-        if best is None or (round(odd, 2), -score) < best[:2]:
-            best = round(odd, 2), -score, codec, text
+    head = _head(content)
+    if b"=" in head:
+        head = _META.sub(_masked, head)
+    best = _least_odd(content, head, final=final)
     if best is None:
         return Detection(None, "", telling=telling, enough=enough)
-    odd, _, codec, text = best
-    other = _second_opinion(masked)
+    codec, text, odd = best
+    other = _second_opinion(head)
     seconded: bool | None = None
     if other is not None:
         seconded = windows_decode(content, other, final=final) == text
@@ -136,13 +137,38 @@ def _detect_eight_bit(content: bytes, *, final: bool) -> Detection:
     return Detection(codec, text, False, seconded, odd, telling, enough)
 
 
+def _head(content: bytes) -> bytes:
+    """Return the lines of the sample that the detectors look at."""
+    if len(content) <= _DETECTED_ON:
+        return content
+    end = content.rfind(b"\n", 0, _DETECTED_ON) + 1
+    return content[: end or _DETECTED_ON]
+
+
+def _least_odd(content: bytes, head: bytes, *, final: bool) -> tuple[str, str, float] | None:
+    """Return codec, text and oddness of the best candidate, None where none can read it all."""
+    best: tuple[str, str, float] | None = None
+    seen: set[str] = set()
+    for codec in _candidates(head):
+        text = windows_decode(content, codec, final=final)
+        if text is None or text in seen:
+            continue
+        seen.add(text)
+        odd = round(oddness(text), 2)
+        if best is None or odd < best[2]:
+            best = codec, text, odd
+        if odd == 0 or len(seen) == _MOST_READINGS:
+            break
+    return best
+
+
 def _masked(found: re.Match[bytes]) -> bytes:
     """Blank out what a page says of its own charset: detectors believe it, true or not."""
     return found[1] + b" " * (len(found[0]) - len(found[1]))
 
 
-def _candidates(content: bytes) -> list[tuple[str, float]]:
-    """Return chardet's best candidates with their scores, the best first."""
+def _candidates(content: bytes) -> list[str]:
+    """Return the codecs of chardet's best candidates, the best first."""
     import chardet
 
     found = chardet.detect_all(
@@ -152,7 +178,7 @@ def _candidates(content: bytes) -> list[tuple[str, float]]:
     if not scored:
         return []
     least = _NEARLY_AS_LIKELY * scored[0][1]
-    return [(_codec(name), score) for name, score in scored if score >= least]
+    return [_codec(name) for name, score in scored if score >= least]
 
 
 @cache

@@ -91,8 +91,8 @@ Look = Callable[[Buffer, SpoolFile], Any]
 def examine(found: FoundFile, *, read_mail: bool = True, look: Look | None = None) -> Examined:
     """Return what the file is, by its first bytes and then by its folder; never raises.
 
-    A mail is read at once where that is wanted, its recipients kept up to KEPT_RECIPIENTS, and
-    looked at by ``look``.
+    A mail is read at once where that is wanted, its recipients kept up to KEPT_RECIPIENTS. With
+    ``look`` it is read for that alone: without what only the ledger asks for.
     """
     try:
         descriptor = open_descriptor(found.path)
@@ -154,7 +154,7 @@ def _read_mail(
         buffer = _whole(descriptor, size, first)
     try:
         mail = spool_file_from_buffer(
-            buffer, Location(name), most_recipients=KEPT_RECIPIENTS, for_ledger=True
+            buffer, Location(name), most_recipients=KEPT_RECIPIENTS, for_ledger=look is None
         )
         return mail, None if look is None else look(buffer, mail)
     finally:

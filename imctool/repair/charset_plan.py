@@ -1,11 +1,11 @@
 """What ``charset-check`` advises, as steps to take, with the files that a step is done with.
 
 The steps are Markdown that reads as plain text. The aliases are a REGEDIT4 text for Regedit; the
-settings are in the form of ``imccopy -save domain`` (Q262126), which documents no way back: they
+settings have the form of ``imccopy -save domain`` (Q262126), which documents no way back: they
 are to be entered in the Administrator program. Nothing here touches a server.
 
-Labels, domains and paths come from the evidence. In the steps they are shown as ASCII between
-backquotes; in the settings an entry that could break its line is left out, and the steps name it.
+Labels, domains and paths come from the evidence. The steps show them as ASCII between backquotes;
+a setting that could break its line is left out, and the steps name it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import fill
 from typing import NamedTuple
 
-from imctool.knowledge.charset_outcomes import Harm, predicted_outcomes
+from imctool.knowledge.charset_outcomes import Harm, Outcome, predicted_outcomes
 from imctool.knowledge.charsets import (
     drop_down_entry,
     find_charset,
@@ -32,10 +32,13 @@ from imctool.model.charset_check import (
     Basis,
     CharsetReport,
     CodePageAdvice,
+    HeaderCheck,
+    PartCheck,
     SettingAdvice,
     Verdict,
     Warned,
 )
+from imctool.model.settings import CharacterSets
 from imctool.repair.new_file import sync_folder, write_new_file
 
 _SAMPLE_REST = ("800", "76", "0", "0", "0")
@@ -44,10 +47,19 @@ _SAMPLE_REST = ("800", "76", "0", "0", "0")
 _ALIAS = re.compile(r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]{1,64}")
 _CHARSET_KEY = r"HKEY_CLASSES_ROOT\MIME\Database\Charset"
 _NLS_KEY = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Nls\CodePage"
+_ARCHIVE = r"In\Archive"
 _USER_DEFINED = 50000
+"""The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869)."""
+
 _GRAVE = frozenset({Harm.LOSS, Harm.STUCK, Harm.STORE_CRASH})
-_WRONG_LABELS = (Verdict.EMPTY_LABEL, Verdict.UNDECODABLE, Verdict.MISLABELLED)
-_WIDTH, _LONGEST, _MOST_LABELS = 98, 255, 10
+_WRONG_LABELS = {
+    Verdict.EMPTY_LABEL: "a label that names nothing",
+    Verdict.UNDECODABLE: "bytes that are not valid in the charset of their label",
+    Verdict.MISLABELLED: "text in another charset than the label names",
+}
+_LONGEST_FIELD, _LONGEST_SHOWN, _MOST_LISTED, _WIDTH = 255, 400, 10, 98
+_BLANK = "\0"
+_UNSAFE = re.compile(r"[^ -~]|[<`\[\]]")
 
 
 def write_plan(report: CharsetReport, path: Path) -> tuple[Path, ...]:
@@ -59,6 +71,8 @@ def write_plan(report: CharsetReport, path: Path) -> tuple[Path, ...]:
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
     registry, settings = _beside(path, ".reg"), _beside(path, ".imc.txt")
     contents = {
         path: plan_text(report, registry.name, settings.name).encode(),
@@ -96,14 +110,12 @@ def registry_text(report: CharsetReport) -> str:
 
     The notation, with ``\`` and ``"`` escaped in texts, is that of Q310516.
     """
-    if not report.aliases:
-        return ""
     lines = ["REGEDIT4", ""]
     for one in report.aliases:
         assert _ALIAS.fullmatch(one.alias), one.alias
         value = re.sub(r'([\\"])', r"\\\1", one.charset)
         lines += [rf"[{_CHARSET_KEY}\{one.alias}]", f'"AliasForCharset"="{value}"', ""]
-    return "\r\n".join(lines) + "\r\n"
+    return "\r\n".join(lines) + "\r\n" if report.aliases else ""
 
 
 def settings_text(report: CharsetReport) -> str:
@@ -120,9 +132,9 @@ def settings_text(report: CharsetReport) -> str:
 
 
 def _is_to_be_set(one: SettingAdvice) -> bool:
-    """Whether a setting is not known to stand; the default that all begin with is not doubted."""
+    """Whether it is not known to stand so; the default that all begin with is not doubted."""
     if one.changes is None:
-        return (one.mime_basis, one.non_mime_basis) != (None, None)
+        return one.mime_basis is not None or one.non_mime_basis is not None
     return one.changes
 
 
@@ -134,41 +146,39 @@ class _Entry(NamedTuple):
 
 
 def _entries(report: CharsetReport) -> Iterator[_Entry]:
-    default = report.default
-    default_rest = _default_rest(report)
-    yield _entry("Default", default.mime, default.non_mime, default_rest)
+    rest = _rest(report.default.current, _SAMPLE_REST)
+    yield _entry("Default", report.default, rest)
     advised = {one.domain.lower(): one for one in report.domains}
-    if other := advised.pop("default", None):  # a sender's domain may be called so
-        yield _Entry((other.domain,), "it would be taken for the Default itself")
-    seen = {"default"}
-    for current in report.settings:
-        name = current.domain.lower()
-        if name in seen:
-            continue
-        seen.add(name)
-        now = advised.pop(name, None) or current
-        yield _entry(current.domain, now.mime, now.non_mime, current.rest or default_rest)
-    for new in advised.values():
-        yield _entry(new.domain, new.mime, new.non_mime, default_rest)
+    if "default" in advised:  # a sender's domain may be called so
+        yield _Entry((advised.pop("default").domain,), "it would be taken for the Default itself")
+    current = {one.domain.lower(): one for one in reversed(report.settings)}
+    for name in dict.fromkeys(one.domain.lower() for one in report.settings):
+        if name != "default":
+            now = current[name]
+            yield _entry(now.domain, advised.pop(name, now), now.rest or rest)
+    for name, new in advised.items():
+        if _is_to_be_set(new):  # else the entry of a parent domain serves it as it stands
+            yield _entry(name, new, _rest(new.current, rest))
 
 
-def _default_rest(report: CharsetReport) -> tuple[str, ...]:
-    current = report.default.current
-    return current.rest if current is not None and current.rest else _SAMPLE_REST
-
-
-def _entry(domain: str, mime: str, non_mime: str, rest: tuple[str, ...]) -> _Entry:
-    fields = (domain, mime, non_mime, *rest)
+def _entry(domain: str, values: SettingAdvice | CharacterSets, rest: tuple[str, ...]) -> _Entry:
+    fields = (domain, values.mime, values.non_mime, *rest)
     if not domain or not all(map(_fits_a_field, fields)):
-        return _Entry(fields, "it holds what the form of the file cannot hold")
-    if len(rest) != len(_SAMPLE_REST):
-        return _Entry(fields, "its line in the evidence is not whole")
-    return _Entry(fields)
+        return _Entry(fields, "the form of the file cannot hold it")
+    whole = len(rest) == len(_SAMPLE_REST)
+    return _Entry(fields, "" if whole else "its line in the evidence is not whole")
+
+
+def _rest(current: CharacterSets | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields behind the character sets of a line, if they are whole."""
+    rest = () if current is None else current.rest
+    whole = len(rest) == len(_SAMPLE_REST) and all(map(_fits_a_field, rest))
+    return rest if whole else otherwise
 
 
 def _fits_a_field(text: str) -> bool:
     plain = text.isascii() and text.isprintable() and text == text.strip()
-    return plain and len(text) <= _LONGEST and not set(text) & set(",[]")
+    return plain and len(text) <= _LONGEST_FIELD and not set(text) & set(",[]")
 
 
 # The steps
@@ -183,27 +193,28 @@ def plan_text(report: CharsetReport, registry_file: str, settings_file: str) -> 
     title = "# Character sets: what to do on the server\n"
     if not report.count.read:
         return f"{title}\nNo file could be read, so that nothing follows.\n"
-    steps = [
-        ("Prevent harm first", list(_harm(report))),
-        ("Install code pages", list(_code_pages(report))),
-        ("Add aliases to the MIME database", list(_aliases(report, registry_file))),
-        ("Set the Character Sets", list(_settings(report, settings_file))),
-    ]
-    work = [one for one in steps if one[1]]
-    if work:
-        work.append(("Restart", list(_restart(report))))
-        work.append(("Test with one message, then do the rest", list(_test(report))))
-    work.append(("What cannot be mended on the server", list(_unmendable(report))))
-    sections = [("What this rests on", list(_grounds(report, saving=any(s[1] for s in steps))))]
-    sections += [one for one in work if one[1]]
-    head = [title]
-    if not any(lines for _, lines in steps):
-        head.append("Nothing is to be done on the server.\n")
-    body = [
-        f"## {number}. {name}\n\n" + "\n".join(lines) + "\n"
-        for number, (name, lines) in enumerate(sections)
-    ]
-    return "\n".join(head + body)
+    harm = list(_harm(report))
+    changes = {
+        "Install code pages": list(_code_pages(report)),
+        "Add aliases to the MIME database": list(_aliases(report, registry_file)),
+        "Set the Character Sets": list(_settings(report, settings_file)),
+    }
+    is_changed = any(changes.values())
+    sections = {
+        "What this rests on": list(_grounds(report, saving=is_changed or bool(harm))),
+        "Prevent harm first": harm,
+        **changes,
+        "Restart": list(_restart(report)) if is_changed else [],
+        "Test with one message, then do the rest": list(_test(report)) if is_changed else [],
+        "What cannot be mended on the server": list(_unmendable(report)),
+    }
+    texts = [title]
+    if not is_changed and not harm:
+        texts.append("Nothing is to be done on the server.\n")
+    shown = [one for one in sections.items() if one[1]]
+    for number, (name, lines) in enumerate(shown):
+        texts += [f"## {number}. {name}\n", "\n".join(lines) + "\n"]
+    return "\n".join(texts)
 
 
 def _grounds(report: CharsetReport, *, saving: bool) -> Iterator[str]:
@@ -223,15 +234,13 @@ def _grounds(report: CharsetReport, *, saving: bool) -> Iterator[str]:
         )
     if not report.second_opinion:
         yield _item("Text without a label was judged without a second opinion (chardetng).")
-    files = dict.fromkeys(one.location.path for one in report.settings)
-    if files:
-        first = " Where they differ, the first counts." if len(files) > 1 else ""
-        yield _item(f"What is set now stands in {_codes(files)}.{first}")
-    elif report.default.changes is None:
+    if files := dict.fromkeys(one.location.path for one in report.settings):
+        more = " Where they differ, the first counts." if len(files) > 1 else ""
+        yield _item(f"What is set now stands in {_codes(files)}.{more}")
+    if report.default.changes is None and not settings_text(report):
         yield _item(
-            "What is set now is not known. Default is advised as "
-            f"{_code(report.default.mime)} for MIME, {_code(report.default.non_mime)} for "
-            f"non-MIME: {_plain(report.default.reason)}. See that it stands so."
+            f"What Default is set to is not known. See that it is {_values(report.default)}: "
+            f"{_plain(report.default.reason)}."
         )
     for note in report.notes:
         yield _item(f"{_plain(note[:1].upper() + note[1:])}.")
@@ -243,7 +252,7 @@ def _grounds(report: CharsetReport, *, saving: bool) -> Iterator[str]:
 
 
 def _harm(report: CharsetReport) -> Iterator[str]:
-    if _USER_DEFINED in report.code_pages and not report.code_pages_assumed:
+    if _USER_DEFINED in report.code_pages:
         yield _item(
             f"Remove the value {_code(str(_USER_DEFINED))} from {_code(_NLS_KEY)}: with it the "
             "store stops at a message in that page (Q187869, Q192546)."
@@ -259,55 +268,64 @@ def _harm(report: CharsetReport) -> Iterator[str]:
 def _warning(one: Warned, install: Iterable[CodePageAdvice]) -> str:
     outcome = one.outcome
     source = ", ".join(outcome.articles) + ("" if outcome.documented else ", inferred")
-    where = f"Exchange {', '.join(outcome.versions)}, {_mails(one.files)}, charset "
-    told = f"{outcome.harm}: {where}{_codes(one.labels)}. {outcome.text} ({source}.)"
-    if outcome.fixed_in is None:
-        told += " No fix is known: keep such mail out of In."
-    else:
-        told += f" Mended in {outcome.fixed_in}: bring the server there before such mail is in In."
-    pages = [page for page in install if set(page.needed_for) & set(one.labels)]
-    if pages:
-        told += f" Code page {', '.join(str(page.code_page) for page in pages)} is to be installed."
+    told = (
+        f"{outcome.harm}: {_mails(one.files)} with the label {_codes(one.labels)}; Exchange "
+        f"{', '.join(outcome.versions)}. {outcome.text} ({source}.) "
+    )
+    told += f"Mended in {outcome.fixed_in}" if outcome.fixed_in else "No fix is known"
+    told += ". Before it is mended keep such mail out of In."
+    if pages := [str(page.code_page) for page in install if set(page.needed_for) & set(one.labels)]:
+        told += f" Code page {', '.join(pages)} is to be installed as well."
     return told
 
 
 def _code_pages(report: CharsetReport) -> Iterator[str]:
-    for one in report.install:
-        yield _item(f"{one.code_page}, for {_codes(one.needed_for)}: {_plain(one.reason)}.")
-        yield from (_item(text, 1) for text in _once_installed(report, one))
     if not report.install:
         return
-    yield ""
-    for number, text in enumerate((
+    for one in report.install:
+        wanted = f"Code page {one.code_page}, for {_codes(one.needed_for)}"
+        yield _item(f"{wanted}: {_plain(one.reason)}.")
+    yield from map(_item, _once_installed(report))
+    by_disc = (
         f"On the Windows NT 4.0 compact disc, in the folder {_code('LANGPACK')}, right-click "
-        f"{_code('ExchSrvr.inf')} and choose Install: it has the conversion tables that Exchange "
-        f"uses (Q160028). Then see that each page has a file name under {_code(_NLS_KEY)}.",
+        f"{_code('ExchSrvr.inf')} and choose Install: it has the conversion tables for Exchange "
+        f"(Q160028). Then see that each page has a file name under {_code(_NLS_KEY)}."
+    )
+    by_hand = (
         f"A page that is still missing goes in by hand (Q151701): copy {_code('C_<page>.nls')} "
-        f"into {_code('%SystemRoot%' + chr(92) + 'System32')}, and under that key add a REG_SZ "
-        "value whose name is the page's number and whose text is the file's name.",
-        "Restart the computer. Q160028 asks for it after Japanese, Korean and Traditional Chinese; "
-        "for the other pages it is a precaution.",
-    ), 1):  # fmt: skip
-        yield _item(text, mark=f"{number}.")
+        f"to the System32 folder, and add under that key a REG_SZ value whose name is the page's "
+        "number and whose text is the name of that file."
+    )
+    restart = (
+        "Restart the computer. Q160028 asks for it after Japanese, Korean and Traditional "
+        "Chinese; for other pages it is a precaution."
+    )
+    steps = enumerate((by_disc, by_hand, restart), 1)
+    yield from ("", *(_item(text, mark=f"{number}.") for number, text in steps))
 
 
-def _once_installed(report: CharsetReport, one: CodePageAdvice) -> Iterator[str]:
-    """Yield what is known to go wrong with a page once it is there, each once, worst first."""
+def _once_installed(report: CharsetReport) -> Iterator[str]:
+    """Yield what is known to go wrong with these pages once they are there."""
     versions = frozenset(".".join(build.split(".")[:2]) for build in report.versions)
-    found = dict.fromkeys(
-        outcome
-        for label in one.needed_for
+    found: dict[Outcome, dict[int, None]] = {}
+    for page, label in (
+        (one.code_page, label) for one in report.install for label in one.needed_for
+    ):
         for outcome in predicted_outcomes(
             "ok", label, embedded=False, in_digest=False, versions=versions, builds=report.versions
-        )
-    )
-    for outcome in found:
+        ):
+            found.setdefault(outcome, {})[page] = None
+    for outcome, pages in found.items():
         where = ", ".join(v for v in outcome.versions if not versions or v in versions)
-        mended = f"Mended in {outcome.fixed_in}" if outcome.fixed_in else "No fix is known"
-        if outcome.fixed_in and outcome.harm in _GRAVE:
-            mended += ": bring the server there first"
-        text = " ".join(outcome.text.split())
-        yield f"Then, on {where}: {text} ({', '.join(outcome.articles)}.) {mended}."
+        mended = "No fix is known"
+        if outcome.fixed_in is not None:
+            first = ": bring the server there first" if outcome.harm in _GRAVE else ""
+            mended = f"Mended in {outcome.fixed_in}{first}"
+        there = f"{', '.join(map(str, pages))} {'is' if len(pages) == 1 else 'are'} there"
+        yield (
+            f"Once {there}, on {where}: "
+            f"{' '.join(outcome.text.split())} ({', '.join(outcome.articles)}.) {mended}."
+        )
 
 
 def _aliases(report: CharsetReport, registry_file: str) -> Iterator[str]:
@@ -317,12 +335,11 @@ def _aliases(report: CharsetReport, registry_file: str) -> Iterator[str]:
         told = f"{_code(one.alias)} as {_code(one.charset)}, in {_mails(one.files)}: "
         yield _item(f"{told}{_plain(one.reason)}.{_page_wanted(report, one)}")
     yield ""
-    yield _paragraph(
+    yield _wrapped(
         f"Import {_code(registry_file)} with Regedit.exe. It adds a key for each name under "
-        f"{_code(_CHARSET_KEY)}, with the one value {_code('AliasForCharset')}; to take it back, "
-        "delete those keys. The articles give this for 5.0 and 5.5 (Q184772, Q174722); they do "
-        "not say that 4.0 reads it. An alias is wrong for mail that uses the name for another "
-        "charset."
+        f"{_code(_CHARSET_KEY)}, with the one value {_code('AliasForCharset')}; deleting these "
+        "keys takes it back. The articles tell of it for 5.0 and 5.5 (Q184772, Q174722), and not "
+        "for 4.0. Where a sender uses the name for another charset, its letters will be wrong."
     )
 
 
@@ -333,45 +350,162 @@ def _page_wanted(report: CharsetReport, one: AliasAdvice) -> str:
         return ""
     if any(page == advice.code_page for advice in report.install):
         return f" It needs code page {page} of the step before."
-    return f" It needs code page {page}, which is not installed: install that as well (Q160028)."
+    return f" It needs code page {page}, which is not installed: install that too (Q160028)."
 
 
 def _settings(report: CharsetReport, settings_file: str) -> Iterator[str]:
-    if not (text := settings_text(report)):
+    if not settings_text(report):
         return
-    yield _paragraph(
-        "In the Administrator program open the properties of the Internet Mail Service (Internet "
-        "Mail Connector on 4.0). Character Sets stand on the Internet Mail tab, those of one "
-        "domain behind its E-Mail Domain button (Q230250). What the list shows for a charset is "
-        "not documented as a whole."
+    yield _wrapped(
+        "In the Administrator program open the properties of the Internet Mail Service (Connector "
+        "on 4.0). Character Sets stand on the Internet Mail tab, those of one domain behind its "
+        "E-Mail Domain button (Q230250). What the list shows for each is documented only in part."
     )
     yield ""
     for one in (report.default, *report.domains):
-        yield from _setting(one, known=bool(report.settings))
+        yield _item(_setting(one, has_settings=bool(report.settings)))
     yield ""
-    yield _paragraph(
-        f"{_code(settings_file)} has all entries as they should then stand, in imccopy's form, to "
-        f"compare with a new {_code('imccopy -save domain')}. Only the saving of domains is "
-        "documented (Q262126): enter the values by hand."
+    told = (
+        f"{_code(settings_file)} has the entries as they should then stand, to compare with what "
+        f"{_code('imccopy -save domain')} saves afterwards. Only saving is documented for domains "
+        "(Q262126): enter the values in the Administrator program."
     )
-    if ",".join(_SAMPLE_REST) in text and not (report.default.current or report.default).files_rest:
+    if not _rest(report.default.current, ()):
+        told += (
+            " What the evidence does not tell of the fields behind the character sets is as in "
+            f"the article's sample, {_code(','.join(_SAMPLE_REST))}: it may not be what you have."
+        )
+    yield _wrapped(told)
+    if left_out := [one for one in _entries(report) if one.left_out]:
         yield ""
-    for entry in _entries(report):
-        if entry.left_out:
-            yield _item(f"Not in that file: {_code(entry.fields[0])}; {entry.left_out}.")
+        for entry in left_out:
+            yield _item(f"Not in that file: {_code(entry.fields[0])}, as {entry.left_out}.")
 
 
-def _setting(one: SettingAdvice, *, known: bool) -> Iterator[str]:
-    yield ""
+def _setting(one: SettingAdvice, *, has_settings: bool) -> str:
+    is_default = one.domain == "Default"
+    if one.current is not None:
+        now = f"MIME {_code(one.current.mime)}, non-MIME {_code(one.current.non_mime)}"
+        own = one.current.domain.lower() == one.domain.lower()
+        change = ": change it" if own else f" by the entry of {_code(one.current.domain)}: add one"
+        now = f"Now it is {now}{change}." if one.changes else "It stands so already."
+    elif has_settings and not is_default:
+        now = "It has no entry now: add one."
+    else:
+        now = "What is set now is not known."
+    name = "Default" if is_default else f"E-Mail Domain {_code(one.domain)}"
+    behind = f" {_mails(one.files)} behind it." if one.files else ""
+    return f"{name}: {_values(one)}. {now} Why: {_plain(one.reason)}.{behind}"
+
+
+def _values(one: SettingAdvice) -> str:
+    if one.mime.lower() == one.non_mime.lower():
+        return f"{_listed(one.mime)} for MIME and non-MIME"
+    return f"{_listed(one.mime)} for MIME, {_listed(one.non_mime)} for non-MIME"
+
+
+def _listed(name: str) -> str:
+    charset = find_charset(name)
+    entry = None if charset is None else drop_down_entry(charset)
+    if entry is None:
+        return f"{_code(name)} (whether and how the list shows it is not known)"
+    inferred = "" if entry.certainty == "documented" else f", inferred from {entry.source}"
+    return f"{_code(name)} (in the list {_code(entry.name)}{inferred})"
 
 
 def _restart(report: CharsetReport) -> Iterator[str]:
-    yield ""
+    yield _item("Stop and start the Internet Mail Service: it reads its settings then (Q230250).")
+    if report.aliases:
+        yield _item(
+            "No article says when a new alias is read: where such mail still comes in raw after "
+            "that, restart the Information Store too."
+        )
 
 
 def _test(report: CharsetReport) -> Iterator[str]:
-    yield ""
+    if any(one.outcome.harm in _GRAVE for one in report.warnings):
+        yield _item("Leave out the mails of the first step until it is done.")
+    archived = [one.domain for one in report.domains if one.mime_basis is Basis.ARCHIVED]
+    if not archived:
+        yield _item(
+            "Let one more message of each kind come in and look at it where it is delivered. What "
+            "was delivered before stays as it is."
+        )
+        return
+    yield _item(
+        f"Mail of {_codes(archived)} may have failed for the setting. Take one file that event "
+        f"4117 names ({_code('imctool diagnose')} lists them). That a file lies in "
+        f"{_code(_ARCHIVE)} proves nothing: delivered mail may be kept there, and would be "
+        "delivered twice."
+    )
+    yield _item(
+        f"Copy it to a safe place, stop the service, move it unchanged from {_code(_ARCHIVE)} to "
+        f"{_code('In')}, and start the service (Q230250)."
+    )
+    yield _item(
+        "If it is delivered and no event 4117 names it again, do the same with the others, each "
+        "once; imctool's command for requeueing keeps a journal of it, where this version has it."
+    )
+    yield _item(
+        "If event 4117 names it again, the setting is not the cause: a virus scanner may be "
+        "(Q230250). Leave the others where they are."
+    )
 
 
 def _unmendable(report: CharsetReport) -> Iterator[str]:
-    yield ""
+    verdicts: Counter[Verdict] = Counter()
+    labels: Counter[str] = Counter()
+    for file in report.files:
+        texts: tuple[PartCheck | HeaderCheck, ...] = (*file.parts, *file.headers)
+        found = {(one.verdict, one.declared or "") for one in texts}
+        verdicts.update({verdict for verdict, _ in found})
+        labels.update({plain_label(one) for kind, one in found if kind is Verdict.UNKNOWN_LABEL})
+    for label, reason in report.unaliased:
+        yield _item(f"{_code(label)}, in {_mails(labels[plain_label(label)])}: {_plain(reason)}.")
+    for verdict, told in _WRONG_LABELS.items():
+        if count := verdicts[verdict]:
+            yield _item(
+                f"{_mails(count)} with {told} ({verdict}). A label counts before any setting "
+                "(Q156063): the sender has to mend it."
+            )
+
+
+# Text
+
+
+def _item(text: str, level: int = 0, mark: str = "-") -> str:
+    return _wrapped(text, f"{'  ' * level}{mark} ")
+
+
+def _wrapped(text: str, first: str = "") -> str:
+    wrapped = fill(
+        text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return wrapped.replace(_BLANK, " ")
+
+
+def _plain(text: str) -> str:
+    """Return text as ASCII on one line, with nothing that Markdown takes for more than text."""
+    return _UNSAFE.sub(_shown, text)
+
+
+def _code(text: str) -> str:
+    """Return text as ASCII between backquotes, so marked that no line ends in it."""
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+    return f"`{re.sub('[^ -~]|`', _shown, cut).replace(' ', _BLANK)}`"
+
+
+def _codes(texts: Iterable[str]) -> str:
+    every = list(texts)
+    more = f" and {len(every) - _MOST_LISTED} more" if len(every) > _MOST_LISTED else ""
+    return ", ".join(map(_code, every[:_MOST_LISTED])) + more
+
+
+def _shown(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{{{number:x}}}"
+
+
+def _mails(count: int) -> str:
+    return f"{count} mail{'' if count == 1 else 's'}"
