@@ -229,6 +229,8 @@ def compare_rules(texts: int, po: Path | None) -> None:
         made = po_texts(po, chance, length, texts) if po else own_texts(chance, length, texts)
         alarms: Counter[str] = Counter()
         misses: Counter[str] = Counter()
+        said: Counter[float] = Counter()
+        held: Counter[float] = Counter()
         right = wrong = 0
         seconds: Counter[str] = Counter()
         for charset, content in made:
@@ -237,6 +239,9 @@ def compare_rules(texts: int, po: Path | None) -> None:
             if true is None or true.isascii():
                 continue
             right += 1
+            told = judge(content, None, may_be_cut=True)
+            said[told.confidence] += 1
+            held[told.confidence] += _reads_so(content, told.detected, true)
             others = _wrong_labels(charset, content, true, chance)
             wrong += len(others)
             for rule in rules:
@@ -245,6 +250,8 @@ def compare_rules(texts: int, po: Path | None) -> None:
                 misses[rule.__name__] += sum(not rule(content, other) for other in others)
                 seconds[rule.__name__] += time.perf_counter() - start
         print(f"{length} bytes and more: {right} right labels, {wrong} wrong ones")
+        shares = (f"{one}: {held[one] / said[one]:.3f} of {said[one]}" for one in sorted(said))
+        print(f"  without a label, right by confidence: {', '.join(shares)}")
         for rule in rules:
             name = rule.__name__
             print(
@@ -252,6 +259,14 @@ def compare_rules(texts: int, po: Path | None) -> None:
                 f"  missed {misses[name] / wrong:8.3%}"
                 f"  {seconds[name] / (right + wrong) * 1e3:6.2f} ms a label"
             )
+
+
+def _reads_so(content: bytes, name: str | None, true: str) -> bool:
+    charset = find_charset(name) if name else None
+    if charset is None or charset.codec is None:
+        return False
+    text = windows_decode(content, charset.codec, final=False)
+    return text is not None and looks_same(text, true)
 
 
 def _wrong_labels(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from imctool.knowledge.builds import versions_of
 from imctool.knowledge.charsets import convertible
 from imctool.ledger.entry import Entry
 from imctool.ledger.ledger import Ledger
@@ -58,8 +59,7 @@ class Case:
 
         Where only 5.x is known, it may be either.
         """
-        known = {".".join(build.split(".")[:2]) for build in self.ledger.server.versions}
-        return frozenset(known - {"5.x"} | ({"5.0", "5.5"} if "5.x" in known else set()))
+        return versions_of(self.ledger.server.versions)
 
     def unconvertible_embedded(self, message: Message) -> tuple[str, ...]:
         """Return the charsets of embedded messages that the server could not convert."""

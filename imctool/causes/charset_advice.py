@@ -44,6 +44,8 @@ def advise(
     for setting in (default, *domains):
         labels.see_setting(setting)
     aliases, unaliased = labels.aliases()
+    for alias in aliases:
+        labels.see_alias(alias)
     notes = tuple(_notes(domains, aliases, settings, builds))
     return Advice(default, domains, labels.code_pages(), aliases, unaliased, notes)
 

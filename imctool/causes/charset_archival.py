@@ -49,8 +49,7 @@ def archived_files(
         if message.number not in explained and _named_by_event(message)
         for _, file in message.files
     }
-    server = diagnosis.server
-    return FoundArchived(frozenset(files), () if server.version_inferred else server.versions)
+    return FoundArchived(frozenset(files), diagnosis.server.versions)
 
 
 def _named_by_event(message: Message) -> bool:

@@ -23,8 +23,8 @@ CANDIDATES = (
     "iso8859-6", "iso8859-7", "iso8859-8", "iso8859-9", "iso8859-13", "iso8859-15", "koi8-r",
     "koi8-u", "cp437", "cp720", "cp737", "cp775", "cp850", "cp852", "cp855", "cp857", "cp860",
     "cp861", "cp862", "cp863", "cp864", "cp865", "cp866", "cp869", "mac-roman", "mac-latin2",
-    "mac-cyrillic", "mac-greek", "mac-turkish", "euc_jis_2004", "cp932", "cp949", "gb18030",
-    "big5", "johab",
+    "mac-cyrillic", "mac-greek", "mac-iceland", "mac-turkish", "euc_jis_2004", "cp932",
+    "cp949", "gb18030", "big5", "johab",
 )  # fmt: skip
 """The 8-bit charsets that mail of the time was written in, as chardet names them."""
 

@@ -41,6 +41,7 @@ class _Needed:
 
     names: set[str] = field(default_factory=set)
     settings: set[str] = field(default_factory=set)
+    aliases: set[str] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
 
 
@@ -76,6 +77,10 @@ class LabelCount:
                 unknown.plain += 1
             elif len(unknown.texts) < _MOST_KEPT:
                 unknown.texts.append(uncertain(text))
+
+    def see_alias(self, alias: AliasAdvice) -> None:
+        """Count what the charset behind an advised alias needs."""
+        self._need(alias.charset).aliases.add(alias.alias)
 
     def see_setting(self, setting: SettingAdvice) -> None:
         """Count what a setting that is advised needs."""
@@ -115,6 +120,8 @@ def _code_page(page: int, needed: _Needed) -> CodePageAdvice:
         reasons.append(f"declared in {count} mail{'' if count == 1 else 's'}")
     if needed.settings:
         reasons.append(f"set for {', '.join(sorted(needed.settings))}")
+    if needed.aliases:
+        reasons.append(f"what {', '.join(sorted(needed.aliases))} stands for")
     names = tuple(sorted(needed.names))
     return CodePageAdvice(page, names, len(needed.files), "; ".join(reasons))
 

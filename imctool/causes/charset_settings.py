@@ -74,7 +74,7 @@ class SenderDomains:
     def see(self, mail: CheckedMail) -> None:
         """Gather what an inbound mail shows of its sender's domain."""
         name = mail.file.sender_domain
-        if mail.outbound or name is None:
+        if mail.outbound or name is None or name == "default":  # which no domain can be called
             return
         archived = mail.path in self._archived.files
         texts = [one for one in mail.checked.parts if not one.attachment]

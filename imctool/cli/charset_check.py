@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from imctool.cli.options import (
     reading_options,
     refuse_inside,
     refuse_output_inside,
+    within,
     write_lines,
 )
 
@@ -58,6 +60,7 @@ def command(
             jobs=reading.jobs,
             date_order=reading.date_order,
             zone=reading.zone,
+            within=None if reading.since is reading.until is None else partial(within, reading),
         )
         if not report.count.read:
             complain(reading, f"nothing could be read under {', '.join(paths)}")

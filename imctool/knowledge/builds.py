@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -74,3 +75,12 @@ def fix_missing(build: str, fixed_in: str | None) -> bool | None:
         if (one.version, one.number) in packs and one.build[:2] == mine[:2]
     ]
     return mine < min(wanted) if wanted else None
+
+
+def versions_of(builds: Iterable[str]) -> frozenset[str]:
+    """Return the versions that builds belong to: ``4.0``, ``5.0``, ``5.5``.
+
+    ``5.x`` stands for a build that may be of either, and gives both.
+    """
+    known = {".".join(build.split(".")[:2]) for build in builds}
+    return frozenset(known - {"5.x"} | ({"5.0", "5.5"} if "5.x" in known else set()))

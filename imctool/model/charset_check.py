@@ -199,6 +199,7 @@ class Warned:
 class CharsetReport:
     """The whole answer of ``charset-check``.
 
+    ``logged`` are mails that only a protocol log holds, and whose texts are or would be trouble.
     ``code_pages`` are those installed; ``code_pages_assumed`` says that no export tells them and
     a fresh NT 4.0 is taken. ``second_opinion`` says whether chardetng was there to be asked.
     ``settings`` are all that the evidence has; ``unaliased`` are unknown labels that no alias can
@@ -220,6 +221,7 @@ class CharsetReport:
     warnings: tuple[Warned, ...]
     notes: tuple[str, ...]
     defects: tuple[Defect, ...]
+    logged: Sequence[FileCheck] = ()
 
     def count_verdicts(self) -> Counter[Verdict]:
         """Return how many texts, parts and headers, have each verdict; in the order of Verdict."""
@@ -229,6 +231,12 @@ class CharsetReport:
 
     @property
     def has_problem(self) -> bool:
-        """Whether any text is not as it should be, or the settings would have to change."""
-        advised = self.domains or self.install or self.aliases or self.unaliased
-        return bool(advised) or any(file.worst is not Verdict.OK for file in self.files)
+        """Whether any text is not as it should be, or the server would have to be changed.
+
+        A default that differs from what is set now counts too; where that is not known, only
+        domains that need an entry of their own.
+        """
+        changes = self.default.changes or any(one.changes is not False for one in self.domains)
+        advised = changes or self.install or self.aliases or self.unaliased
+        mails = (*self.files, *self.logged)
+        return bool(advised) or any(file.worst is not Verdict.OK for file in mails)

@@ -31,6 +31,9 @@ _HEAD = 1 << 16  # how far the originator and the MTS-ID are searched
 # ("DEN> ro" in Q190709) and binary fields that happen to hold "<" do not have this shape. Only
 # the originator may be "<>". RFC 821 allows 256 characters; the bound keeps any bytes linear.
 _ORIGINATOR = re.compile(rb"<(?<=[^ -~]<)([^\x00-\x1f\x7f]{0,1000})>(?=[\x00-\x1f]|\Z)")
+# A sender may put anything into MAIL FROM. What has the originator's place, between two NULs, is
+# the originator even so; else the first recipient would be taken for it.
+_ODD_ORIGINATOR = re.compile(rb"<(?<=\x00<)([^\x00<>]{0,1000})>(?=\x00)")
 _RECIPIENT = re.compile(rb"<(?<=[^ -~]<)([^\x00-\x1f\x7f]{1,1000})>(?=[\x00-\x1f]|\Z)")
 # The same, with a group that captures nothing: counting then makes no object for an address.
 _COUNTED = re.compile(rb"<(?<=[^ -~]<)[^\x00-\x1f\x7f]{1,1000}>(?=[\x00-\x1f]|\Z)()")
@@ -142,7 +145,10 @@ def _read_imcr(buffer: Buffer, most: int | None) -> tuple[Envelope, list[Problem
 
 def _originator(buffer: Buffer, end: int) -> tuple[str | None, int]:
     """Return the first address of the block and the offset after it."""
-    found = _ORIGINATOR.search(buffer, _FIXED, min(end, _HEAD)) if end > _FIXED else None
+    limit = min(end, _HEAD)
+    found = _ORIGINATOR.search(buffer, _FIXED, limit) if end > _FIXED else None
+    odd = _ODD_ORIGINATOR.search(buffer, _FIXED, found.start() if found else limit)
+    found = odd or found
     if found is None:
         return None, _FIXED
     return str(found[1], "latin-1"), found.end()

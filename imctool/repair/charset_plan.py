@@ -1,34 +1,20 @@
-"""What ``charset-check`` advises, as steps to take, with the files that a step is done with.
+"""What ``charset-check`` advises, as steps to take.
 
-The steps are Markdown that reads as plain text. The aliases are a REGEDIT4 text for Regedit; the
-settings have the form of ``imccopy -save domain`` (Q262126), which documents no way back: they
-are to be entered in the Administrator program. Nothing here touches a server.
-
-Labels, domains and paths come from the evidence. The steps show them as ASCII between backquotes;
-a setting that could break its line is left out, and the steps name it.
+The steps are Markdown that reads as plain text. Nothing here touches a server. Labels, domains
+and paths come from the evidence, and are shown as ASCII between backquotes.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import fill
-from typing import NamedTuple
 
 from imctool.knowledge.charset_outcomes import Harm, Outcome, predicted_outcomes
-from imctool.knowledge.charsets import (
-    drop_down_entry,
-    find_charset,
-    needs_table,
-    plain_label,
-    table_installed,
-)
+from imctool.knowledge.charsets import drop_down_entry, find_charset, plain_label
 from imctool.model.charset_check import (
-    AliasAdvice,
     Basis,
     CharsetReport,
     CodePageAdvice,
@@ -38,18 +24,25 @@ from imctool.model.charset_check import (
     Verdict,
     Warned,
 )
-from imctool.model.settings import CharacterSets
+from imctool.repair.charset_files import (
+    CHARSET_KEY,
+    SAMPLE_REST,
+    plan_files,
+    registry_text,
+    settings_entries,
+    settings_text,
+    whole_rest,
+    why_not_whole,
+)
 from imctool.repair.new_file import sync_folder, write_new_file
 
-_SAMPLE_REST = ("800", "76", "0", "0", "0")
-"""The five fields behind the character sets, as in the sample of Q262126."""
-
-_ALIAS = re.compile(r"[!#$%&'*+\-.^_`{|}~0-9A-Za-z]{1,64}")
-_CHARSET_KEY = r"HKEY_CLASSES_ROOT\MIME\Database\Charset"
 _NLS_KEY = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Nls\CodePage"
 _ARCHIVE = r"In\Archive"
 _USER_DEFINED = 50000
 """The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869)."""
+
+_RESTART = "restart the Internet Mail Service"
+"""The note of the report that begins so is a step here."""
 
 _GRAVE = frozenset({Harm.LOSS, Harm.STUCK, Harm.STORE_CRASH})
 _WRONG_LABELS = {
@@ -57,7 +50,7 @@ _WRONG_LABELS = {
     Verdict.UNDECODABLE: "bytes that are not valid in the charset of their label",
     Verdict.MISLABELLED: "text in another charset than the label names",
 }
-_LONGEST_FIELD, _LONGEST_SHOWN, _MOST_LISTED, _WIDTH = 255, 400, 10, 98
+_LONGEST_SHOWN, _MOST_LISTED, _WIDTH = 400, 10, 98
 _BLANK = "\0"
 _UNSAFE = re.compile(r"[^ -~]|[<`\[\]]")
 
@@ -65,123 +58,25 @@ _UNSAFE = re.compile(r"[^ -~]|[<`\[\]]")
 def write_plan(report: CharsetReport, path: Path) -> tuple[Path, ...]:
     """Write the steps to ``path``, and beside it what they are done with; return these files.
 
-    The aliases go to ``path`` with the suffix ``.reg``, the settings to it with ``.imc.txt``,
-    each only where there are any. No file is replaced: raises FileExistsError that names the one
-    in the way, another OSError where a file cannot be written, and then leaves none of them.
+    The aliases and the settings are written only where there are any. No file is replaced:
+    raises OSError as ``plan_files``, another where a file cannot be written, and then leaves
+    none of them.
     """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
-    registry, settings = _beside(path, ".reg"), _beside(path, ".imc.txt")
-    contents = {
-        path: plan_text(report, registry.name, settings.name).encode(),
-        registry: registry_text(report).encode("cp1252"),
-        settings: settings_text(report).encode("ascii"),
-    }
-    files = tuple(one for one, content in contents.items() if content)
-    for one in files:
-        if os.path.lexists(one):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(one))
+    files = plan_files(path)
+    steps = plan_text(report, files.registry.name, files.settings.name)
+    texts = (steps, registry_text(report), settings_text(report))
     written: list[Path] = []
     try:
-        for one in files:
-            write_new_file(one, contents[one])
-            written.append(one)
+        for one, text in zip(files, texts, strict=True):
+            if text:
+                write_new_file(one, text.encode("ascii"))
+                written.append(one)
         sync_folder(path.parent)
     except BaseException:
         for one in written:
             one.unlink(missing_ok=True)
         raise
-    return files
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    if path.name.lower().endswith((".reg", ".imc.txt")):
-        return path.with_name(path.name + suffix)
-    return path.with_suffix(suffix)
-
-
-# The files that steps are done with
-
-
-def registry_text(report: CharsetReport) -> str:
-    r"""Return the aliases as REGEDIT4 text with CRLF, "" where there are none (Q184772).
-
-    The notation, with ``\`` and ``"`` escaped in texts, is that of Q310516.
-    """
-    lines = ["REGEDIT4", ""]
-    for one in report.aliases:
-        assert _ALIAS.fullmatch(one.alias), one.alias
-        value = re.sub(r'([\\"])', r"\\\1", one.charset)
-        lines += [rf"[{_CHARSET_KEY}\{one.alias}]", f'"AliasForCharset"="{value}"', ""]
-    return "\r\n".join(lines) + "\r\n" if report.aliases else ""
-
-
-def settings_text(report: CharsetReport) -> str:
-    """Return the settings in the form of ``imccopy -save domain``, "" where none is to be set.
-
-    ``Default`` comes first, then the domains of the evidence in their order, changed where the
-    advice says so, then those to be added. Lines end with CRLF.
-    """
-    if not any(map(_is_to_be_set, (report.default, *report.domains))):
-        return ""
-    rows = [f"+{','.join(one.fields)}" for one in _entries(report) if not one.left_out]
-    lines = ["[Header]", "Version=1", "", "[Domain]", "DomainInformation=+", *rows]
-    return "\r\n".join(lines) + "\r\n"
-
-
-def _is_to_be_set(one: SettingAdvice) -> bool:
-    """Whether it is not known to stand so; the default that all begin with is not doubted."""
-    if one.changes is None:
-        return one.mime_basis is not None or one.non_mime_basis is not None
-    return one.changes
-
-
-class _Entry(NamedTuple):
-    """A line of the settings; ``left_out`` says why it cannot be written, "" where it can."""
-
-    fields: tuple[str, ...]
-    left_out: str = ""
-
-
-def _entries(report: CharsetReport) -> Iterator[_Entry]:
-    rest = _rest(report.default.current, _SAMPLE_REST)
-    yield _entry("Default", report.default, rest)
-    advised = {one.domain.lower(): one for one in report.domains}
-    if "default" in advised:  # a sender's domain may be called so
-        yield _Entry((advised.pop("default").domain,), "it would be taken for the Default itself")
-    current = {one.domain.lower(): one for one in reversed(report.settings)}
-    for name in dict.fromkeys(one.domain.lower() for one in report.settings):
-        if name != "default":
-            now = current[name]
-            yield _entry(now.domain, advised.pop(name, now), now.rest or rest)
-    for name, new in advised.items():
-        if _is_to_be_set(new):  # else the entry of a parent domain serves it as it stands
-            yield _entry(name, new, _rest(new.current, rest))
-
-
-def _entry(domain: str, values: SettingAdvice | CharacterSets, rest: tuple[str, ...]) -> _Entry:
-    fields = (domain, values.mime, values.non_mime, *rest)
-    if not domain or not all(map(_fits_a_field, fields)):
-        return _Entry(fields, "the form of the file cannot hold it")
-    whole = len(rest) == len(_SAMPLE_REST)
-    return _Entry(fields, "" if whole else "its line in the evidence is not whole")
-
-
-def _rest(current: CharacterSets | None, otherwise: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the fields behind the character sets of a line, if they are whole."""
-    rest = () if current is None else current.rest
-    whole = len(rest) == len(_SAMPLE_REST) and all(map(_fits_a_field, rest))
-    return rest if whole else otherwise
-
-
-def _fits_a_field(text: str) -> bool:
-    plain = text.isascii() and text.isprintable() and text == text.strip()
-    return plain and len(text) <= _LONGEST_FIELD and not set(text) & set(",[]")
-
-
-# The steps
+    return tuple(written)
 
 
 def plan_text(report: CharsetReport, registry_file: str, settings_file: str) -> str:

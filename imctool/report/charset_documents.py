@@ -40,6 +40,7 @@ def charset_document(report: CharsetReport) -> dict[str, Any]:
         },
         "second_opinion": report.second_opinion,
         "files": map(file_document, report.files),
+        "logged": [file_document(one) for one in report.logged],
         "recommendation": recommendation_document(report),
         "warnings": [_warning_document(one) for one in report.warnings],
         "notes": list(report.notes),
@@ -164,6 +165,8 @@ def jsonl_documents(report: CharsetReport) -> Iterator[dict[str, Any]]:
     """Yield a line for each mail, each piece of advice, each warning and each defect."""
     for file in report.files:
         yield {"type": "file", **file_document(file)}
+    for file in report.logged:
+        yield {"type": "logged", **file_document(file)}
     advice = recommendation_document(report)
     yield {"type": "default", **advice["default"]}
     lines: Iterable[tuple[str, str]] = (
@@ -183,7 +186,7 @@ def jsonl_documents(report: CharsetReport) -> Iterator[dict[str, Any]]:
 
 def csv_rows(report: CharsetReport) -> Iterator[str]:
     """Yield CSV lines, one for each text: ``text`` is the part's number or the field's name."""
-    return csv_lines(COLUMNS, _rows(report.files))
+    return csv_lines(COLUMNS, _rows((*report.files, *report.logged)))
 
 
 def _rows(files: Iterable[FileCheck]) -> Iterator[list[Any]]:

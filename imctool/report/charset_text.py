@@ -43,7 +43,7 @@ def print_charsets(
         line("What the server does with such texts", "bold")
         for warned in report.warnings:
             _print_warning(warned, line)
-    texts = list(_texts(report.files, every=every_mail))
+    texts = list(_texts((*report.files, *report.logged), every=every_mail))
     if texts:
         line()
         line("Texts" if every_mail else "Texts that are not as they should be", "bold")
@@ -159,5 +159,5 @@ def _told(check: PartCheck | HeaderCheck) -> str:
         if isinstance(check, PartCheck) and check.confidence < 1:
             told += f" ({check.confidence:.0%})"
     if isinstance(check, PartCheck) and check.verdict is Verdict.NOT_INSTALLED:
-        told += f", needs code page {check.code_page}"
+        told += f", its code page {check.code_page} has no table"
     return f"{told}; {check.note}" if check.note else told
