@@ -26,7 +26,8 @@ from benchmarks import skeleton
 from imctool.causes.charset_check import check_charsets
 from imctool.causes.text_check import judge
 from imctool.knowledge.charsets import Charset, find_charset
-from imctool.knowledge.windows_text import looks_same, windows_decode
+from imctool.knowledge.same_text import looks_same
+from imctool.knowledge.windows_text import windows_decode
 from imctool.model.charset_check import Standing
 
 sys.path[:0] = ["tests", "fixtures"]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from imctool.causes.server_charsets import ServerCharsets, server_charsets
 from imctool.knowledge.builds import versions_of
-from imctool.knowledge.charsets import convertible
 from imctool.ledger.entry import Entry
 from imctool.ledger.ledger import Ledger
 from imctool.model.direction import Direction
@@ -24,6 +24,7 @@ class Case:
     ledger: Ledger
     registry: tuple[RegistryValue, ...]
     character_sets: tuple[CharacterSets, ...]
+    _charsets: ServerCharsets
     _trains: dict[int, Entry]
 
     @classmethod
@@ -34,7 +35,8 @@ class Case:
         character_sets: Iterable[CharacterSets],
     ) -> Case:
         """Return the case; finds once which losses follow a loss by an embedded charset."""
-        case = cls(ledger, tuple(registry), tuple(character_sets), {})
+        values = tuple(registry)
+        case = cls(ledger, values, tuple(character_sets), server_charsets(values), {})
         case._trains = case._find_trains()
         return case
 
@@ -63,14 +65,13 @@ class Case:
 
     def unconvertible_embedded(self, message: Message) -> tuple[str, ...]:
         """Return the charsets of embedded messages that the server could not convert."""
-        pages = self.ledger.server.code_pages
         labels = {
             part.charset
             for skeleton in skeletons(message)
             for part in skeleton.parts
             if part.embedded and part.charset and part.content_type.startswith("text/")
         }
-        return tuple(sorted(one for one in labels if not convertible(one, pages)))
+        return tuple(sorted(one for one in labels if not self._charsets.can_convert(one)))
 
     def loss_before(self, message: Message) -> Message | None:
         """Return the embedded-charset loss whose aftermath the message's own loss lies in."""

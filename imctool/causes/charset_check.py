@@ -28,8 +28,7 @@ from imctool.knowledge.builds import numbers
 from imctool.knowledge.charset_outcomes import Harm
 from imctool.knowledge.charsets import NT4_DEFAULT
 from imctool.model.charset_check import CharsetReport, FileCheck, Outcome, Verdict, Warned
-from imctool.model.diagnosis import FileCount
-from imctool.model.evidence import InputKind, Location
+from imctool.model.evidence import FileCount, InputKind, Location
 from imctool.readers.local_time import DateOrder
 
 _OUTBOUND = frozenset({InputKind.SPOOL_OUT, InputKind.SPOOL_OUT_ARCHIVE})
@@ -61,10 +60,9 @@ def check_charsets(
     else:
         archived = Archived(_given(paths, evidence), told_by_events=False)
     verdicts = Verdicts(server, builds)
-    mails = _checked(evidence, server, verdicts)
-    logged = [] if within is not None else _logged(evidence, verdicts, date_order)
-    advice = advise([*mails, *logged], tuple(evidence.settings), server, archived, builds)
-    files = [one.file for one in mails]
+    files, telling = _checked(evidence, server, verdicts, archived)
+    logged = [] if within is not None else _logged(evidence, server, verdicts, date_order, jobs)
+    advice = advise([*telling, *logged], tuple(evidence.settings), server, archived, builds)
     only_logged = [one.file for one in logged]
     met = evidence.met
     skipped = met.seen - evidence.read - met.unreadable
@@ -99,20 +97,27 @@ def _given(paths: Iterable[Path], evidence: CharsetEvidence) -> frozenset[str]:
 
 
 def _checked(
-    evidence: CharsetEvidence, server: ServerCharsets, verdicts: Verdicts
-) -> list[CheckedMail]:
+    evidence: CharsetEvidence, server: ServerCharsets, verdicts: Verdicts, archived: Archived
+) -> tuple[list[FileCheck], list[CheckedMail]]:
+    """Return every mail with its verdicts, and those of them that call for anything."""
     names = frozenset(server.aliases) | frozenset(server.pages)
-    mails = []
+    files: list[FileCheck] = []
+    telling: list[CheckedMail] = []
     for one in evidence.mails:
         checked = judged_again(one, server, names, evidence.defects)
-        mails.append(
-            CheckedMail(verdicts.of_mail(one, checked), checked, outbound=one.kind in _OUTBOUND)
-        )
-    return mails
+        file = verdicts.of_mail(one, checked)
+        files.append(file)
+        if checked.tells or one.location.path in archived.files or file.worst is not Verdict.OK:
+            telling.append(CheckedMail(file, checked, outbound=one.kind in _OUTBOUND))
+    return files, telling
 
 
 def _logged(
-    evidence: CharsetEvidence, verdicts: Verdicts, date_order: DateOrder | None
+    evidence: CharsetEvidence,
+    server: ServerCharsets,
+    verdicts: Verdicts,
+    date_order: DateOrder | None,
+    jobs: int,
 ) -> list[CheckedMail]:
     """Return the mails known from protocol logs alone whose labels would be trouble.
 
@@ -121,7 +126,7 @@ def _logged(
     """
     mails = (
         CheckedMail(verdicts.of_mail(one, one.checked), one.checked, outbound=True)
-        for one in logged_mails(evidence, date_order)
+        for one in logged_mails(evidence, server, date_order, jobs)
     )
     return [one for one in mails if _is_trouble(one.file)]
 

@@ -47,8 +47,10 @@ _NEARLY_AS_LIKELY = 0.8
 _SHORTEST, _FEWEST, _LONG = 20, 2, 60
 """Fewer bytes, or fewer that are not ASCII in a text that is not long, tell too little to go by."""
 
-_DETECTED_ON = 1024
+SEEN = 1024
 """The detectors are no surer of more bytes than these (measured), only slower."""
+
+_LEAST_ODD_WIDE = 0.05
 
 _MOST_READINGS = 6
 """So many different texts are compared; the right one is hardly ever further down (measured)."""
@@ -83,9 +85,17 @@ class Detection(NamedTuple):
         """The charset's name for a report; None where nothing fits."""
         if self.codec is None:
             return None
-        charset = charset_of_codec(self.codec)
-        return self.codec if charset is None else preferred_name(charset)
+        codec = self.codec
+        narrower, only_in_wider = _NARROWER.get(codec, (codec, ""))
+        if narrower != codec and not any(letter in self.text for letter in only_in_wider):
+            codec = narrower
+        charset = charset_of_codec(codec)
+        return codec if charset is None else preferred_name(charset)
 
+
+_C1_OF_1252 = "€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ" + "".join(map(chr, range(0x80, 0xA0)))
+_NARROWER = {"koi8_u": ("koi8_r", "єіїґЄІЇҐўЎ"), "cp1252": ("latin_1", _C1_OF_1252)}
+"""The commoner of two charsets that read most texts alike, and what only the other one has."""
 
 NOTHING = Detection(None, "", enough=False)
 
@@ -105,6 +115,8 @@ def detect(content: bytes, *, final: bool = False) -> Detection:
             text = windows_decode(content, codec, final=final)
             if text is not None:
                 return Detection(codec, text, by_rule=True)
+    if b"\0" in content and (wide := _wide(content)) is not None:
+        return wide
     if content.isascii():
         codec_or_none = seven_bit_codec(content)
         if codec_or_none is None:
@@ -114,6 +126,18 @@ def detect(content: bytes, *, final: bool = False) -> Detection:
     return _detect_eight_bit(content, final=final)
 
 
+def _wide(content: bytes) -> Detection | None:
+    """Return the text as UTF-16 where every other byte is a NUL, or nearly so; else None."""
+    even, odd = content[::2].count(0), content[1::2].count(0)
+    if max(even, odd) < len(content) / 4 or min(even, odd) > max(even, odd) / 10:
+        return None
+    codec = "utf_16_be" if even > odd else "utf_16_le"
+    text = windows_decode(content, codec, final=False)
+    if text is None or oddness(text) > _LEAST_ODD_WIDE:
+        return None
+    return Detection(codec, text, by_rule=True)
+
+
 @lru_cache(maxsize=256)
 def _detect_eight_bit(content: bytes, *, final: bool) -> Detection:
     telling = len(content.translate(None, _ASCII))
@@ -121,7 +145,7 @@ def _detect_eight_bit(content: bytes, *, final: bool) -> Detection:
     text = windows_decode(content, "utf_8", final=final)
     if text is not None:
         return Detection("utf_8", text, by_rule=telling > 2, telling=telling, enough=enough)
-    head = _head(content)
+    head = _head(content).replace(b"\0", b"")  # which make the detectors give up
     if b"=" in head:
         head = _META.sub(_masked, head)
     best = _least_odd(content, head, final=final)
@@ -139,10 +163,10 @@ def _detect_eight_bit(content: bytes, *, final: bool) -> Detection:
 
 def _head(content: bytes) -> bytes:
     """Return the lines of the sample that the detectors look at."""
-    if len(content) <= _DETECTED_ON:
+    if len(content) <= SEEN:
         return content
-    end = content.rfind(b"\n", 0, _DETECTED_ON) + 1
-    return content[: end or _DETECTED_ON]
+    end = content.rfind(b"\n", 0, SEEN) + 1
+    return content[: end or SEEN]
 
 
 def _least_odd(content: bytes, head: bytes, *, final: bool) -> tuple[str, str, float] | None:

@@ -6,15 +6,16 @@ mail that is not in the spool is read when it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 from imctool.causes.server_charsets import ServerCharsets
 from imctool.causes.text_check import MailChecked, check_texts, judge_texts
+from imctool.knowledge.charsets import plain_label
 from imctool.model.direction import Direction
 from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind, Location
 from imctool.model.mail import Envelope, MailFormat, SpoolFile
@@ -57,7 +58,6 @@ class CharsetEvidence:
     registry: list[RegistryValue] = field(default_factory=list)
     settings: list[CharacterSets] = field(default_factory=list)
     protocol_logs: list[EvidenceFile] = field(default_factory=list)
-    message_ids: set[str] = field(default_factory=set)
     builds: set[str] = field(default_factory=set)
     defects: list[Defect] = field(default_factory=list)
     read: int = 0
@@ -101,8 +101,6 @@ def _take(evidence: CharsetEvidence, one: Examined, mail: SpoolFile) -> None:
         received = own_received(mail.skeleton, mail.spool_name)
         if received is not None and received.version:
             evidence.builds.add(received.version)
-    if (message_id := mail.skeleton.message_id) is not None:
-        evidence.message_ids.add(message_id)
     evidence.mails.append(
         JudgedMail(
             one.found, mail.location, one.kind, mail.spool_name, sender_domain_of(mail),
@@ -111,7 +109,9 @@ def _take(evidence: CharsetEvidence, one: Examined, mail: SpoolFile) -> None:
     )  # fmt: skip
 
 
-def _read_settings(evidence: CharsetEvidence, files: Iterable[EvidenceFile]) -> None:
+def _read_settings(evidence: CharsetEvidence, files: Sequence[EvidenceFile]) -> None:
+    if not files:
+        return
     from imctool.readers.collection import read_records  # loads every reader
 
     for file in files:
@@ -169,7 +169,7 @@ def judged_again(
         return one.checked
     labels = [text.label for text in one.checked.parts]
     labels += [text.label for text in one.checked.headers]
-    if not any(label and label.lower() in names for label in labels):
+    if not any(label and plain_label(label) in names for label in labels):
         return one.checked
     again = examine(one.found, look=partial(judge_texts, resolve=server.resolve))
     if again.mail is None:
@@ -179,36 +179,53 @@ def judged_again(
     return checked
 
 
-def logged_mails(evidence: CharsetEvidence, date_order: DateOrder | None) -> Iterator[JudgedMail]:
+def logged_mails(
+    evidence: CharsetEvidence, server: ServerCharsets, date_order: DateOrder | None, jobs: int
+) -> Iterator[JudgedMail]:
     """Yield the inbound mails whose texts protocol logs hold, and that are not in the spool.
 
     Their text is what was transmitted, as far as the log has it; which file of the spool is the
-    same mail is told by the Message-ID.
+    same mail is told by the Message-ID; one without is taken for a mail of the spool if there is
+    any without there.
     """
     if not evidence.protocol_logs:
         return
     from imctool.readers.protocol_log import iterate_transactions
 
+    in_spool = cache(partial(_message_ids, evidence, jobs))
     for file in evidence.protocol_logs:
         try:
             with open_binary(file.path) as stream:
                 for found, text in iterate_transactions(stream, file.name, date_order=date_order):
-                    if text is not None and _only_logged(evidence, found):
-                        yield _logged(found, bytes(text))
+                    if text is None or not _is_inbound(found):
+                        continue
+                    if found.message_id not in in_spool():
+                        yield _logged(found, bytes(text), server)
         except OSError as error:
             evidence.defects.append(Defect(file.location(), error.strerror or str(error)))
 
 
-def _only_logged(evidence: CharsetEvidence, found: Transaction) -> bool:
+def _message_ids(evidence: CharsetEvidence, jobs: int) -> frozenset[str | None]:
+    """Return the Message-IDs in the spool, None among them if a mail has none.
+
+    Its mails are read again for that: few logs hold texts.
+    """
+    files = [one.found for one in evidence.mails if one.found is not None]
+    mails = (one.mail for one in examine_all(files, jobs))
+    return frozenset(mail.skeleton.message_id for mail in mails if mail is not None)
+
+
+def _is_inbound(found: Transaction) -> bool:
+    """Return whether the server took a mail in and the log holds its text."""
     taken = found.direction is Direction.INBOUND and found.outcome is Outcome.ACCEPTED
-    return taken and found.skeleton is not None and found.message_id not in evidence.message_ids
+    return taken and found.skeleton is not None
 
 
-def _logged(found: Transaction, text: bytes) -> JudgedMail:
+def _logged(found: Transaction, text: bytes, server: ServerCharsets) -> JudgedMail:
     assert found.skeleton is not None
     envelope = Envelope(MailFormat.PICKUP, found.originator)
     mail = SpoolFile(found.location, None, len(text), envelope, found.skeleton)
     return JudgedMail(
         None, found.location, InputKind.PROTOCOL_LOG, None, sender_domain_of(mail),
-        found.skeleton.mime, check_texts(text, mail),
+        found.skeleton.mime, judge_texts(text, mail, server.resolve),
     )  # fmt: skip

@@ -135,15 +135,24 @@ def _alias(label: str, seen: _Unknown) -> tuple[str | None, str]:
     if not seen.texts and same is not None:
         return preferred_name(same), "another name of it"
     if not seen.texts:
-        return "US-ASCII", f"all of its {seen.plain} texts are plain ASCII"
-    if same is not None and {one.detected for one in seen.texts} == {preferred_name(same)}:
-        return preferred_name(same), f"its {len(seen.texts)} texts beyond ASCII read so"
+        return "US-ASCII", f"what stands under it is plain ASCII ({_texts(seen.plain)})"
+    read_as = {one.detected or "nothing known" for one in seen.texts}
+    if same is not None:
+        name = preferred_name(same)
+        if read_as == {name}:
+            return name, "another name of it, and its texts read so"
+        told = ", ".join(sorted(read_as - {name}))
+        return None, f"elsewhere another name of {name}, but it stands over {told} too"
     pooled = real_charset(seen.texts)
+    if pooled is None and len(read_as) > 1:
+        return None, f"stands over several charsets: {', '.join(sorted(read_as))}"
     if pooled is None:
-        return None, "what its texts are in cannot be told"
+        return None, "its texts are too short to tell what they are in"
     name = preferred_name(pooled.charset)
-    if pooled.serves < len(seen.texts):
-        others = {one.detected or "nothing known" for one in seen.texts} - {name}
-        told = ", ".join(sorted({name} | others))
-        return None, f"stands over several charsets: {told}"
-    return name, f"its {pooled.texts} texts beyond ASCII read so"
+    if pooled.others:
+        return None, f"stands over several charsets: {', '.join((name, *pooled.others))}"
+    return name, f"{_texts(pooled.texts)} under it, beyond ASCII, in that charset"
+
+
+def _texts(count: int) -> str:
+    return f"{count} text{'' if count == 1 else 's'}"

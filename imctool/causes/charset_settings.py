@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from imctool.causes.character_sets import setting_for
 from imctool.causes.checked_mail import CheckedMail, uncertain
-from imctool.causes.pooled_texts import UncertainText, real_charset
+from imctool.causes.pooled_texts import Pooled, UncertainText, real_charset
 from imctool.causes.server_charsets import ServerCharsets
 from imctool.causes.text_check import PartText
 from imctool.knowledge.charsets import Charset, drop_down_entry, find_charset, preferred_name
@@ -57,10 +57,20 @@ class _Domain:
 class _Called(NamedTuple):
     """The settings that a domain's mail calls for; None where nothing speaks."""
 
-    mime: str | None
-    non_mime: str | None
+    real_mime: Pooled | None
+    real_non_mime: Pooled | None
     declared: str | None
     domain: _Domain
+
+    @property
+    def mime(self) -> str | None:
+        """What the domain's unlabelled MIME mail is really in."""
+        return None if self.real_mime is None else _setting_name(self.real_mime.charset)
+
+    @property
+    def non_mime(self) -> str | None:
+        """What the domain's non-MIME mail is really in."""
+        return None if self.real_non_mime is None else _setting_name(self.real_non_mime.charset)
 
 
 class SenderDomains:
@@ -81,15 +91,17 @@ class SenderDomains:
         if not archived and all(one.label is not None for one in texts):
             return
         domain = self._domains[name]
-        for text in texts:
-            if text.label is None and text.judgement.standing is not Standing.PLAIN:
-                (domain.mime if mail.file.mime else domain.non_mime).append(uncertain(text))
-                domain.unlabelled.add(mail.path)
-                domain.archived_unlabelled |= archived
+        key = mail.path if mail.file.spool_name is None else str(mail.file.spool_name)
+        if key not in domain.unlabelled:  # a copy in another folder is the same mail
+            for text in texts:
+                if text.label is None and text.judgement.standing is not Standing.PLAIN:
+                    (domain.mime if mail.file.mime else domain.non_mime).append(uncertain(text))
+                    domain.unlabelled.add(key)
+        domain.archived_unlabelled |= archived and key in domain.unlabelled
         declared = _declared(texts, self._server) if archived and mail.file.mime else None
-        if declared is not None:
+        if declared is not None and key not in domain.archived:
             domain.declared[declared] += 1
-            domain.archived.add(mail.path)
+            domain.archived.add(key)
 
     def advice(
         self, settings: Sequence[CharacterSets]
@@ -113,7 +125,7 @@ class SenderDomains:
     def _entry(
         self, name: str, called: _Called, default: SettingAdvice, current: CharacterSets | None
     ) -> SettingAdvice | None:
-        """Return a domain's own entry, None where the default, or what stands now, serves it."""
+        """Return a domain's own entry, None where its mail is Western and the setting stands so."""
         stands = (default.mime, default.non_mime)
         if current is not None:
             stands = current.mime, current.non_mime
@@ -143,19 +155,24 @@ class SenderDomains:
             yield f"{count} mail{'' if count == 1 else 's'} {how} {verb} {declared} (Q230250)"
             if others := sorted(set(domain.declared) - {declared}):
                 yield f"others declare {', '.join(others)}: no one setting serves all of them"
-        for texts, real, kind in (
-            (domain.mime, called.mime, "MIME"),
-            (domain.non_mime, called.non_mime, "non-MIME"),
-        ):
+        for real, kind in ((called.real_mime, "MIME"), (called.real_non_mime, "non-MIME")):
             if real is not None:
-                count = len(texts)
-                form = f"text{'' if count == 1 else 's'} without a label"
-                yield f"{count} {kind} {form} really in {real}{_not_listed(real)}"
+                yield _in_words(real, kind)
         if declared not in {None, KEPT}:
             yield (
                 "by Q156063 a label counts before the setting; Q230250 asks for the setting all "
                 "the same"
             )
+
+
+def _in_words(real: Pooled, kind: str) -> str:
+    """Return how many texts without a label speak for a charset, and what the others are."""
+    name = _setting_name(real.charset)
+    form = f"{kind} text{'' if real.texts == 1 else 's'} without a label"
+    if not real.others:
+        return f"{real.texts} {form} really in {name}{_not_listed(name)}"
+    others = ", ".join(one or "nothing known" for one in real.others)
+    return f"{real.serves} of {real.texts} {form} really in {name}, the others in {others}"
 
 
 def _same(one: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -179,44 +196,60 @@ def _setting_name(charset: Charset) -> str:
 
 def _called(domain: _Domain) -> _Called | None:
     """Return what a domain's mail calls for, None where it is too little to go by."""
-    declared = mime = non_mime = None
+    declared = None
+    mime = non_mime = None
     if domain.declared:
         declared = max(
             domain.declared, key=lambda name: (domain.declared[name], _is_listed(name), name)
         )
     if len(domain.unlabelled) >= _FEWEST or domain.archived_unlabelled:
-        mime, non_mime = _real(domain.mime), _real(domain.non_mime)
+        mime, non_mime = real_charset(domain.mime), real_charset(domain.non_mime)
     if mime is None and non_mime is None and declared is None:
         return None
     return _Called(mime, non_mime, declared, domain)
 
 
-def _real(texts: Sequence[UncertainText]) -> str | None:
-    pooled = real_charset(texts)
-    return None if pooled is None else _setting_name(pooled.charset)
-
-
 def _default(called: Sequence[_Called], current: CharacterSets | None) -> SettingAdvice:
-    """Return the default: ISO-8859-1, unless nearly all of many domains use one other charset."""
-    mime = _common([one.declared or one.mime for one in called])
-    non_mime = _common([one.non_mime for one in called])
+    """Return the default: ISO-8859-1, unless the mail of most domains uses another charset.
+
+    That is nine tenths of five domains or more; or more than half of two or more, where they use
+    what the default is set to now.
+    """
+    stands = (None, None) if current is None else (current.mime, current.non_mime)
+    mime = _common([one.declared or one.mime for one in called], stands[0])
+    non_mime = _common([one.non_mime for one in called], stands[1])
     if mime is None and non_mime is None:
-        reason = f"keep {KEPT}: the mail shows no other charset that nearly all senders use"
+        why = "most of the mail shows no other charset" if called else "no mail speaks for another"
+        start = "keep" if _same((KEPT, KEPT), (stands[0] or KEPT, stands[1] or KEPT)) else "back to"
+        reason = f"{start} {KEPT}, what every server begins with: {why}"
         return SettingAdvice("Default", KEPT, KEPT, None, None, reason, 0, current)
-    files = {path for one in called for path in one.domain.unlabelled | one.domain.archived}
-    reason = f"nearly all of {len(called)} sender domains with unlabelled or archived mail use it"
+    files = {
+        name
+        for one in called
+        if (mime and mime in (one.declared, one.mime)) or (non_mime and non_mime == one.non_mime)
+        for name in one.domain.unlabelled | one.domain.archived
+    }
+    declared = sum(one.declared == mime for one in called)
+    unlabelled = sum(one.mime == mime and not one.declared for one in called)
+    basis = Basis.ARCHIVED if declared > unlabelled else Basis.UNLABELLED
+    reason = f"most of {len(called)} sender domains with unlabelled or archived mail use it"
     return SettingAdvice(
-        "Default", mime or KEPT, non_mime or KEPT, Basis.UNLABELLED if mime else None,
+        "Default", mime or KEPT, non_mime or KEPT, basis if mime else None,
         Basis.UNLABELLED if non_mime else None, reason, len(files), current,
     )  # fmt: skip
 
 
-def _common(values: Iterable[str | None]) -> str | None:
+def _common(values: Iterable[str | None], stands: str | None) -> str | None:
+    """Return the charset beyond Western that most of these share; ``stands`` is set now."""
     told = [one for one in values if one is not None]
-    if len(told) < _DOMAINS_FOR_DEFAULT:
+    if len(told) < _FEWEST:
         return None
     name, count = max(Counter(told).items(), key=lambda one: (one[1], one[0]))
-    return name if name != KEPT and count >= _SHARE_FOR_DEFAULT * len(told) else None
+    if name == KEPT:
+        return None
+    many = len(told) >= _DOMAINS_FOR_DEFAULT and count >= _SHARE_FOR_DEFAULT * len(told)
+    stays = stands is not None and stands.lower() == name.lower() and 2 * count > len(told)
+    return name if many or stays else None
 
 
 def _is_listed(name: str) -> bool:

@@ -30,5 +30,4 @@ class CheckedMail(NamedTuple):
 
 def uncertain(text: PartText | HeaderJudged) -> UncertainText:
     """Return what can be pooled of a text."""
-    excerpt = text.excerpt if isinstance(text, PartText) else b""
-    return UncertainText(text.judgement.detected, text.judgement.sure, excerpt)
+    return UncertainText(text.judgement.detected, text.judgement.sure, text.excerpt)

@@ -22,13 +22,15 @@ LOOKED_AT = 600
 """So many characters of a text are enough to tell."""
 
 _OPENING = frozenset("¿¡„‚«“‘‹")
-_CLOSING = frozenset("»”’“‘›…™®ºª°²³¹")
-_EITHER_WAY = frozenset("«»“”‘’")
+_CLOSING = frozenset("»”’“‘›™®ºª²³¹")
+_EITHER_WAY = frozenset("«»‹›“”‘’")
 """Marks that open in one language and close in another."""
 
-_FREE = frozenset("§©€£–—•½¼¾×·±№،؛؟٪、。「」『』・～ー（）！？，：；％＋－／々〇")  # fmt: skip
+_FREE = frozenset(
+    "§©€£¢¥¤µ°–—…•½¼¾×·±№،؛؟٪、。「」『』・～ー（）！？，：；％＋－／々〇"
+)  # fmt: skip
 _BLANK = frozenset("\u00a0\u00ad\u200c\u200d\u200e\u200f\ufeff")
-_IN_WORDS = frozenset("’·\u00ad\u200c\u200d")
+_IN_WORDS = frozenset("·\u00ad\u200c\u200d")
 _DASHES = frozenset("–—")
 _EAST_ASIAN = frozenset(
     {
@@ -53,6 +55,9 @@ class _Sign(NamedTuple):
     case: str = ""
 
 
+_NO_CHARACTER = "none"
+"""Stands for the script of what no text has: control characters, unassigned code points."""
+
 _SPACE, _PLAIN = _Sign(" "), _Sign("x")
 
 
@@ -75,9 +80,11 @@ def _sign(character: str) -> _Sign:
         return _Sign("M")
     if category[0] == "L" or category == "Nd":
         script = unicodedata.name(character, "?").split()[0]
+        if script == "MODIFIER":  # a circumflex by itself is no letter of any text
+            return _Sign("S")
         case = {"Lu": "u", "Ll": "l"}.get(category, "")
         return _Sign("L", "EAST" if script in _EAST_ASIAN else script, case)
-    return _Sign("S")
+    return _Sign("S", _NO_CHARACTER if category[0] == "C" else "")
 
 
 def oddness(text: str) -> float:
@@ -126,8 +133,8 @@ def _misplaced(character: str, sign: _Sign, before: _Sign, following: _Sign) -> 
     after_letter, before_letter = before.kind == "L", following.kind == "L"
     either_way = character in _EITHER_WAY
     if sign.kind == "S":
-        # Frames and bars were drawn of these signs; a letter beside one is a letter read wrongly.
-        return after_letter or before_letter or not "\u2500" <= character <= "\u259f"
+        # A sign alone, an amount's or a frame's, is in its place; beside a letter it was one.
+        return after_letter or before_letter or sign.script == _NO_CHARACTER
     if sign.kind == "o":
         return after_letter and not (either_way and following.kind in " x")
     if sign.kind == "c":
@@ -161,11 +168,11 @@ def _odd_in_word(word: Sequence[tuple[_Sign, str]]) -> int:
 
 
 def _runs(word: Sequence[tuple[_Sign, str]]) -> int:
-    """Return how many letters follow two others beyond ASCII: no Latin alphabet needs three."""
+    """Return how many letters follow three others beyond ASCII: no Latin alphabet needs four."""
     odd = run = 0
     for _, letter in word:
         run = 0 if letter.isascii() else run + 1
-        odd += run >= 3
+        odd += run > 3
     return odd
 
 

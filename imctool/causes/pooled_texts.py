@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from imctool.causes.charset_detection import detect
 from imctool.knowledge.charsets import Charset, find_charset
-from imctool.knowledge.windows_text import looks_same, windows_decode
+from imctool.knowledge.same_text import looks_same
+from imctool.knowledge.windows_text import windows_decode
 
 _MOST = 50
 """So many texts are looked at together."""
@@ -27,40 +28,58 @@ class UncertainText(NamedTuple):
 
 
 class Pooled(NamedTuple):
-    """The charset that serves most of the texts looked at, and how many that is."""
+    """The charset that serves most of the texts looked at, and how many that is.
+
+    ``others`` are what the texts that it does not serve were read as.
+    """
 
     charset: Charset
     serves: int
     texts: int
+    others: tuple[str, ...] = ()
 
 
 def real_charset(texts: Sequence[UncertainText]) -> Pooled | None:
-    """Return the charset in which most of the texts read as they should, None for no text.
+    """Return the charset in which most of the texts read as they should.
 
-    The candidates are what each was read as, and what all of them together are read as. A
-    candidate serves a text that it reads like the text's own detection; one that was not sure,
-    if it can read it at all.
+    None where they are too short to tell, each for itself and all together, or where two
+    charsets serve equally many. The candidates are what each sure text was read as, and what all
+    together are read as. A candidate serves a text that it reads like the text's own detection;
+    one that was not sure, if it can read it at all.
     """
     told = [one for one in texts if one.detected is not None][:_MOST]
-    votes = Counter(one.detected for one in told if one.sure) or Counter(
-        one.detected for one in told
-    )
-    pooled = detect(b"\n".join(one.excerpt for one in told if one.excerpt)).name
+    votes = Counter(one.detected for one in told if one.sure)
+    pool = detect(b"\n".join(one.excerpt for one in told if one.excerpt))
+    pooled = pool.name if pool.enough and pool.seconded is not False else None
+    candidates = {name for name in (*votes, pooled) if name is not None}
     readings = [_reading(one.excerpt, one.detected) for one in told]
-
-    def served(name: str) -> int:
-        return sum(
-            not one.sure or text is None or looks_same(text, reading)
-            for one, text in zip(told, readings, strict=True)
-            if (reading := _reading(one.excerpt, name)) is not None
-        )
-
-    candidates = sorted({name for name in (*votes, pooled) if name is not None})
-    if not told or not candidates:
+    served = {
+        name: [_serves(name, one, text) for one, text in zip(told, readings, strict=True)]
+        for name in sorted(candidates)
+    }
+    ranked = sorted(
+        served, key=lambda name: (-sum(served[name]), -votes[name], name != pooled, name)
+    )
+    if not ranked:
         return None
-    best = max(candidates, key=lambda name: (served(name), votes[name] + (name == pooled) / 2))
+    best = ranked[0]
     charset = find_charset(best)
-    return None if charset is None else Pooled(charset, served(best), len(told))
+    if charset is None or 2 * sum(served[best]) <= len(told):
+        return None
+    others = {
+        one.detected or ""
+        for one, is_served in zip(told, served[best], strict=True)
+        if not is_served
+    }
+    return Pooled(charset, sum(served[best]), len(told), tuple(sorted(others)))
+
+
+def _serves(name: str, one: UncertainText, text: str | None) -> bool:
+    """Return whether a charset reads a text, whose own detection reads ``text``, as it should."""
+    if not one.excerpt or text is None:
+        return name == one.detected
+    reading = _reading(one.excerpt, name)
+    return reading is not None and (not one.sure or looks_same(text, reading))
 
 
 def _reading(content: bytes, name: str | None) -> str | None:

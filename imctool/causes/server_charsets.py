@@ -89,6 +89,11 @@ class ServerCharsets:
             return None
         return table_installed(charset.table, self.installed)
 
+    def can_convert(self, label: str) -> bool:
+        """Return whether the server knows a label and has the table that it needs."""
+        charset = self.resolve(label)
+        return charset is not None and bool(self.is_installed(charset))
+
 
 def server_charsets(registry: Iterable[RegistryValue]) -> ServerCharsets:
     """Return what registry values tell of a server's charsets; of values given twice, the first.

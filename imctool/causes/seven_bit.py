@@ -64,6 +64,8 @@ def _is_utf_7(content: bytes) -> bool:
     for character in text:
         if character.isascii():
             continue
+        if 0x2040 <= ord(character) < 0x3000:
+            continue  # arrows, boxes, stars: signs that any text may have
         script = _script(character)
         if script is None:
             return False
@@ -72,6 +74,15 @@ def _is_utf_7(content: bytes) -> bool:
     if east_asian:
         return east_asian >= _FEWEST_EAST_ASIAN and _is_common(text)
     return sum(scripts.values()) >= 2 or "LATIN-1" in scripts
+
+
+def is_written_somewhere(text: str) -> bool:
+    """Return whether a text is in alphabets, or in East Asian characters of one national set.
+
+    ASCII read as UTF-16 comes out as East Asian characters that no one set holds.
+    """
+    kinds = {_script(letter) for letter in text if not letter.isascii()}
+    return "EAST ASIAN" not in kinds or _is_common(text)
 
 
 def _script(character: str) -> str | None:

@@ -16,15 +16,17 @@ from typing import NamedTuple
 
 from imctool.causes.charset_detection import (
     NOTHING,
+    SEEN,
     Detection,
     detect,
     has_second_opinion,
     is_second_opinion,
 )
 from imctool.causes.plausibility import oddness
-from imctool.causes.seven_bit import HZ, JAPANESE, KOREAN, UTF_7
+from imctool.causes.seven_bit import HZ, JAPANESE, KOREAN, UTF_7, is_written_somewhere
 from imctool.knowledge.charsets import Charset, find_charset, preferred_name
-from imctool.knowledge.windows_text import looks_same, windows_decode
+from imctool.knowledge.same_text import looks_same
+from imctool.knowledge.windows_text import windows_decode
 from imctool.model.charset_check import PLAIN, Judgement, Standing
 from imctool.model.mail import SpoolFile
 from imctool.model.text_sample import HeaderText, TextSample
@@ -35,12 +37,19 @@ from imctool.readers.text_samples import text_samples
 NATIONAL_SETS = frozenset(range(20105, 20109))
 """x-IA5 and its kin: other letters in the places of ASCII's brackets, the same bytes."""
 
+_WIDE = ("utf_16", "utf_32")
 _SEVEN_BIT = frozenset({JAPANESE, KOREAN, HZ, UTF_7})
 _NEARLY = 0.05
 """Readings whose oddness differs by less are equally odd."""
 
 _MANY = 8
 """In so many places agreeing detectors must read otherwise than a label that they do not know."""
+
+_FEWEST_PLACES = 2
+"""In fewer places than these two readings differ by a sign or a name: that contradicts nothing."""
+
+_TOO_ODD = 0.25
+"""What was read so oddly is no basis for advice."""
 
 _EXCERPT = 256
 """So much of a text without a usable label is kept, to be pooled with others of its sender."""
@@ -64,12 +73,13 @@ class PartText(NamedTuple):
 
 
 class HeaderJudged(NamedTuple):
-    """A header text as read and judged."""
+    """A header text as read and judged; ``excerpt`` as of a part."""
 
     name: str
     part: str
     label: str | None
     judgement: Judgement
+    excerpt: bytes = b""
 
 
 class MailChecked(NamedTuple):
@@ -77,6 +87,14 @@ class MailChecked(NamedTuple):
 
     parts: tuple[PartText, ...]
     headers: tuple[HeaderJudged, ...]
+
+    @property
+    def tells(self) -> bool:
+        """Whether there is any text that is not plain ASCII."""
+        for one in self.parts:
+            if one.judgement.standing is not Standing.PLAIN:
+                return True
+        return bool(self.headers)
 
 
 def check_texts(buffer: Buffer, mail: SpoolFile) -> MailChecked:
@@ -88,13 +106,13 @@ def judge_texts(
     buffer: Buffer, mail: SpoolFile, resolve: Callable[[str], Charset | None]
 ) -> MailChecked:
     """Return the texts of a mail, each judged by what ``resolve`` finds for its label."""
-    parts = tuple(_part_text(one, resolve) for one in text_samples(buffer, mail))
-    headers = tuple(
-        HeaderJudged(one.name, one.part, one.label, _judge_header(one, resolve))
+    parts = tuple([_part_text(one, resolve) for one in text_samples(buffer, mail)])
+    headers = [
+        _header_judged(one, resolve)
         for one in header_texts(buffer, mail)
         if one.name.lower() not in _NOT_SHOWN
-    )
-    return MailChecked(parts, headers)
+    ]
+    return MailChecked(parts, tuple(headers))
 
 
 def _part_text(sample: TextSample, resolve: Callable[[str], Charset | None]) -> PartText:
@@ -108,7 +126,9 @@ def _part_text(sample: TextSample, resolve: Callable[[str], Charset | None]) -> 
     judgement = judge(content, charset, may_be_cut=sample.cut or sample.open_end)
     if sample.cut and judgement.standing is Standing.PLAIN:
         judgement = replace(judgement, sure=False, note="more of it than was looked at")
-    excerpt = b"" if charset is not None else _excerpt(content)
+    if sample.left_out and not judgement.note:
+        judgement = replace(judgement, note="files that stand within the text left out")
+    excerpt = _excerpt(content, charset)
     return PartText(
         sample.part, sample.content_type, label, judgement, excerpt, sample.embedded > 0,
         sample.in_digest, sample.attachment,
@@ -128,20 +148,23 @@ def _plain_text(
     return PartText(part, content_type, label, PLAIN, b"", embedded, in_digest, attachment)
 
 
-def _excerpt(content: bytes) -> bytes:
-    """Return whole lines up to about _EXCERPT bytes, at least one piece of the first."""
+def _excerpt(content: bytes, charset: Charset | None) -> bytes:
+    """Return whole lines up to about _EXCERPT bytes where the label is none that Windows knows."""
+    if charset is not None and charset.known_to == "windows":
+        return b""
     if len(content) <= _EXCERPT:
         return content
     end = content.rfind(b"\n", 0, _EXCERPT) + 1
     return content[: end or _EXCERPT]
 
 
-def _judge_header(text: HeaderText, resolve: Callable[[str], Charset | None]) -> Judgement:
+def _header_judged(text: HeaderText, resolve: Callable[[str], Charset | None]) -> HeaderJudged:
     charset = resolve(text.label) if text.label else None
     judgement = judge(text.content, charset, may_be_cut=False)
     if not text.well_formed:
         judgement = replace(judgement, note="encoded badly")
-    return judgement
+    excerpt = _excerpt(text.content, charset)
+    return HeaderJudged(text.name, text.part, text.label, judgement, excerpt)
 
 
 @lru_cache(maxsize=512)
@@ -154,11 +177,14 @@ def judge(content: bytes, charset: Charset | None, *, may_be_cut: bool) -> Judge
     if found.codec is None and not may_be_cut:
         found = detect(content)  # the last character may be cut even so, by its sender
     if charset is None:
-        return _unlabelled(found)
+        return _unlabelled(content, found)
     if charset.codec is None:
         return _untested(content, charset, found)
     text = windows_decode(content, charset.codec, final=not may_be_cut)
     note = ""
+    if text is None:
+        text = windows_decode(content, charset.codec, final=not may_be_cut, user_defined=True)
+        note = "holds characters that users define themselves" if text is not None else ""
     if text is None and not may_be_cut:
         text = windows_decode(content, charset.codec, final=False)
         note = "ends inside a character" if text is not None else ""
@@ -172,10 +198,23 @@ def judge(content: bytes, charset: Charset | None, *, may_be_cut: bool) -> Judge
     return _agreeing(content, charset, found, note)
 
 
-def _unlabelled(found: Detection) -> Judgement:
+def _unlabelled(content: bytes, found: Detection) -> Judgement:
     if found.codec == "ascii":
         return PLAIN
-    return Judgement(Standing.OTHER, found.name, _confidence(found), found.enough)
+    if _is_rare(found):
+        text = windows_decode(content, "cp1252", final=False)
+        if text is not None and oddness(text) <= found.odd + _NEARLY:
+            return Judgement(Standing.OTHER, "windows-1252", _confidence(found), sure=False)
+    sure = found.enough and found.odd <= _TOO_ODD
+    return Judgement(Standing.OTHER, found.name, _confidence(found), sure)
+
+
+def _is_rare(found: Detection) -> bool:
+    """Return whether little speaks for a charset: it is rare in mail, or only signs are in it."""
+    if found.telling >= _MANY or found.by_rule or found.codec is None:
+        return False
+    rare = not found.seconded and not is_second_opinion(found.codec)
+    return rare or not _has_letters(found.text)
 
 
 def _untested(content: bytes, charset: Charset, found: Detection) -> Judgement:
@@ -187,9 +226,13 @@ def _untested(content: bytes, charset: Charset, found: Detection) -> Judgement:
 
 def _agreeing(content: bytes, charset: Charset, found: Detection, note: str) -> Judgement:
     """Return that label and bytes agree; the bytes are then what the label says."""
-    if found.codec == "ascii" and charset.codec not in _SEVEN_BIT:
+    assert charset.codec is not None
+    wide = charset.codec.startswith(_WIDE)
+    if found.codec == "ascii" and charset.codec not in _SEVEN_BIT and not wide:
         return PLAIN
     name = preferred_name(charset)
+    if b"\x1b$" in content and charset.codec not in _SEVEN_BIT and not wide:
+        note = note or "mixed: ISO-2022 escapes stand in it too (Q166606)"
     if charset.codec == "latin_1" and _C1.search(content):
         note = note or "windows-1252 under the label ISO-8859-1 (Q175105)"
         name = "windows-1252"
@@ -201,29 +244,50 @@ def _contradicted(content: bytes, codec: str, text: str, found: Detection) -> bo
     """Return whether the bytes are valid in the label's charset, and yet something else."""
     if found.codec is None or looks_same(text, found.text):
         return False
-    if b"\0" in content and codec.startswith(("utf_16", "utf_32")):
-        return oddness(text) > _NEARLY
+    if codec.startswith(_WIDE):
+        return not is_written_somewhere(text)
     if found.codec == "ascii":
         return codec not in _SEVEN_BIT
     if found.by_rule:
         return True
     if not found.enough:
         return False
-    odd = oddness(text)
-    if odd > 0 and found.odd <= odd / 2:
+    labelled, detected = _where_they_differ(text, found.text)
+    odd, found_odd = oddness(labelled), oddness(detected)
+    places = sum(a != b for a, b in zip(labelled, detected, strict=False))
+    if _is_blank_beyond_ascii(detected):
+        return False
+    if odd > 0 and found_odd <= odd / 2 and (places >= _FEWEST_PLACES or found.seconded):
         return True
+    if (
+        places < _FEWEST_PLACES
+        or not _has_letters(labelled)
+        or looks_same(text[:SEEN], found.text[:SEEN])
+    ):
+        return False  # signs alone, or the detectors saw nothing that speaks against the label
     if found.seconded:
-        alike = found.odd <= odd + _NEARLY
-        return found.odd < odd or (
-            alike and (is_second_opinion(codec) or _differ(text, found.text) >= _MANY)
-        )
-    alone = not has_second_opinion() and found.telling >= _MANY
-    return alone and is_second_opinion(codec) and found.odd <= odd
+        alike = found_odd <= odd + _NEARLY
+        return found_odd < odd or (alike and (is_second_opinion(codec) or places >= _MANY))
+    alone = not has_second_opinion() and places >= _MANY
+    return alone and is_second_opinion(codec) and found_odd <= odd
 
 
-def _differ(one: str, other: str) -> int:
-    """Return in how many places two readings of the same bytes differ."""
-    return sum(a != b for a, b in zip(one, other, strict=False)) + abs(len(one) - len(other))
+def _where_they_differ(one: str, other: str) -> tuple[str, str]:
+    """Return the lines in which two readings of the same bytes differ; all, if they break apart."""
+    lines, other_lines = one.split("\n"), other.split("\n")
+    if len(lines) != len(other_lines):
+        return one, other
+    pairs = [pair for pair in zip(lines, other_lines, strict=True) if pair[0] != pair[1]]
+    return "\n".join(a for a, _ in pairs), "\n".join(b for _, b in pairs)
+
+
+def _is_blank_beyond_ascii(text: str) -> bool:
+    """Return whether a text has nothing beyond ASCII but blanks: that proves no charset."""
+    return all(letter.isascii() or letter.isspace() for letter in text)
+
+
+def _has_letters(text: str) -> bool:
+    return any(letter.isalpha() and not letter.isascii() for letter in text)
 
 
 def _mixture(content: bytes, codec: str) -> str:
@@ -247,6 +311,10 @@ _CONFIDENCE = ((True, 0.98, 0.96), (None, 0.96, 0.85), (False, 0.7, 0.6))
 """By chardetng's opinion: the share of right answers with many telling bytes, and with few."""
 
 
+_ALONE = (0.93, 0.8)
+"""The same where chardetng cannot be asked."""
+
+
 def _confidence(found: Detection) -> float:
     """Return the share of answers like this one that were right when measured."""
     if found is NOTHING or found.codec is None:
@@ -255,6 +323,8 @@ def _confidence(found: Detection) -> float:
         return 1.0
     if not found.enough:
         return 0.5
+    if not has_second_opinion():
+        return _ALONE[found.telling < _MANY]
     for seconded, with_many, with_few in _CONFIDENCE:
         if found.seconded is seconded:
             return with_many if found.telling >= _MANY else with_few

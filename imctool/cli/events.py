@@ -23,9 +23,8 @@ from imctool.cli.options import (
 
 if TYPE_CHECKING:
     from imctool.ledger.clock import ServerClock
-    from imctool.model.diagnosis import FileCount
     from imctool.model.event import Event
-    from imctool.model.evidence import Defect, EvidenceFile
+    from imctool.model.evidence import Defect, EvidenceFile, FileCount
     from imctool.readers.discovery import Discovery
 
 COLUMNS = (
@@ -137,7 +136,7 @@ class _Run:
 
     def files(self) -> FileCount:
         """Return how many files were seen, and what became of them."""
-        from imctool.model.diagnosis import FileCount
+        from imctool.model.evidence import FileCount
 
         read = len(self.files_read)
         unreadable = self._met.unreadable + self.logs_seen - read

@@ -26,8 +26,7 @@ from imctool.cli.options import (
 
 if TYPE_CHECKING:
     from imctool.ledger.clock import ServerClock
-    from imctool.model.diagnosis import FileCount
-    from imctool.model.evidence import Defect, InputKind
+    from imctool.model.evidence import Defect, FileCount, InputKind
     from imctool.model.mail import SpoolFile
 
 _COLUMNS = (
@@ -72,8 +71,7 @@ def command(ctx: click.Context, /, reading: Reading, paths: tuple[str, ...], **c
     that the envelope or the server's Received line gives.
     """
     from imctool.ledger.clock import derive_clock, own_stamps
-    from imctool.model.diagnosis import FileCount
-    from imctool.model.evidence import Defect
+    from imctool.model.evidence import Defect, FileCount
     from imctool.readers.discovery import Discovery, walk
     from imctool.readers.examination import examine_all, note_unread
 

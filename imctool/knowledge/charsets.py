@@ -190,18 +190,6 @@ def needs_table(charset: Charset) -> int | None:
     return None if charset.table in ALWAYS else charset.table
 
 
-def convertible(label: str, installed: Collection[int] | None) -> bool:
-    """Return whether a server with these code pages could convert text so labelled.
-
-    ``installed`` None means that no export tells; then a fresh NT 4.0 is assumed. A label that
-    is not in the Windows tables cannot be converted, whatever is installed.
-    """
-    charset = find_charset(label)
-    if charset is None or charset.known_to != "windows" or charset.table is None:
-        return False
-    return table_installed(charset.table, installed)
-
-
 def table_installed(table: int, installed: Collection[int] | None) -> bool:
     """Return whether a server with these code pages has a table; 1252 is the server's own.
 

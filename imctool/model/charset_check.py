@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from imctool.model.diagnosis import FileCount
-from imctool.model.evidence import Defect, InputKind, Location
+from imctool.model.evidence import Defect, FileCount, InputKind, Location
 from imctool.model.settings import CharacterSets
 from imctool.model.spool_name import SpoolName
 
@@ -118,15 +117,13 @@ class FileCheck:
     @property
     def worst(self) -> Verdict:
         """The first verdict of the contract's order that any of its texts has."""
-        return first_verdict((*self.parts, *self.headers))
+        verdicts = [one.verdict for one in self.parts]
+        if self.headers:
+            verdicts += [one.verdict for one in self.headers]
+        return min(verdicts, key=_ORDER.__getitem__, default=Verdict.OK)
 
 
 _ORDER = {verdict: place for place, verdict in enumerate(Verdict)}
-
-
-def first_verdict(checks: Sequence[PartCheck | HeaderCheck]) -> Verdict:
-    """Return the verdict that stands first in the order of Verdict, OK for none at all."""
-    return min((one.verdict for one in checks), key=_ORDER.__getitem__, default=Verdict.OK)
 
 
 class Basis(StrEnum):
@@ -225,8 +222,9 @@ class CharsetReport:
 
     def count_verdicts(self) -> Counter[Verdict]:
         """Return how many texts, parts and headers, have each verdict; in the order of Verdict."""
-        found = Counter(part.verdict for file in self.files for part in file.parts)
-        found.update(header.verdict for file in self.files for header in file.headers)
+        mails = (*self.files, *self.logged)
+        found = Counter(part.verdict for file in mails for part in file.parts)
+        found.update(header.verdict for file in mails for header in file.headers)
         return Counter({verdict: found[verdict] for verdict in Verdict if found[verdict]})
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from imctool.model.evidence import Defect, InputKind
+from imctool.model.evidence import Defect, FileCount, InputKind
 from imctool.model.finding import Finding
 from imctool.model.message import Fate, Message
 from imctool.model.settings import CharacterSets
@@ -24,16 +24,6 @@ class Input:
     first: datetime | None
     last: datetime | None
     assumed_zone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FileCount:
-    """Every file seen was read, or unreadable, or skipped: the three add up."""
-
-    seen: int = 0
-    read: int = 0
-    unreadable: int = 0
-    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

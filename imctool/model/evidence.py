@@ -104,3 +104,13 @@ class EvidenceFile:
     ) -> Location:
         """Return a place in this file, under the name that output gives it."""
         return Location(self.name, line=line, record=record, offset=offset)
+
+
+@dataclass(frozen=True, slots=True)
+class FileCount:
+    """Every file seen was read, or unreadable, or skipped: the three add up."""
+
+    seen: int = 0
+    read: int = 0
+    unreadable: int = 0
+    skipped: int = 0

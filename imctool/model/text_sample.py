@@ -46,11 +46,3 @@ class HeaderText:
     label: str | None
     content: bytes
     well_formed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class MailTexts:
-    """All texts of one mail that a charset belongs to: its text parts and its header fields."""
-
-    parts: tuple[TextSample, ...] = ()
-    headers: tuple[HeaderText, ...] = ()

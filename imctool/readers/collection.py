@@ -25,9 +25,9 @@ from imctool.database.tables import (
     Table,
 )
 from imctool.model.coverage import Coverage
-from imctool.model.diagnosis import FileCount, Input
+from imctool.model.diagnosis import Input
 from imctool.model.event import Event
-from imctool.model.evidence import Defect, EvidenceFile, Form, InputKind
+from imctool.model.evidence import Defect, EvidenceFile, FileCount, Form, InputKind
 from imctool.model.mail import SpoolFile, envelope_time
 from imctool.model.queue_entry import QueueEntry
 from imctool.model.settings import CharacterSets, RegistryValue

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -17,8 +17,7 @@ from imctool.model.text_sample import HeaderText
 from imctool.readers.encoded_words import EncodedWord, encoded_words
 from imctool.readers.file_buffer import WINDOW, Buffer
 from imctool.readers.header_fields import PARAMETER_LIMIT, HeaderBlock, without_comments
-from imctool.readers.part_tree import DECODED_MESSAGE_LIMIT
-from imctool.readers.transfer_encoding import decoded
+from imctool.readers.hidden_messages import HiddenMessages
 
 TEXT_LIMIT = 1_000
 """The most header texts of one mail."""
@@ -29,11 +28,7 @@ FIELD_LIMIT = 10_000
 RAW_LIMIT = 4 << 10
 """The most bytes kept of a field that declares no charset."""
 
-# Base64 shrinks what it hides, so that only a chain of quoted-printable messages goes beyond this.
-_CHAIN_LIMIT = 4 * DECODED_MESSAGE_LIMIT
-
 _PARAMETER_FIELDS = frozenset({"content-type", "content-disposition"})
-_HIDING_ENCODINGS = frozenset({"base64", "quoted-printable"})
 
 # As numbers: a single byte is looked for several times faster than a string of one.
 _ESCAPE, _STAR, _QUESTION_MARK = b"\x1b*?"
@@ -97,18 +92,16 @@ def _is_telling(raw: bytes) -> bool:
 
 
 def _part_texts(buffer: Buffer, parts: tuple[Part, ...]) -> Iterator[HeaderText]:
-    hidden = _HiddenMessages(buffer)
-    previous = parts[0]
-    for part in parts[1:]:
-        source = hidden.holding(part, previous) if part.encoded else buffer
+    hidden = HiddenMessages(buffer, parts)
+    for previous, part in pairwise(parts):
+        source = hidden.holding(part) if part.encoded else buffer
         start, end = part.header_offset, part.offset
-        if _may_tell(source, start, end):
+        if source is not None and _may_tell(source, start, end):
             owner = previous if _is_in_message(part, previous) else part
             for field in HeaderBlock(source, start, min(end, len(source))).fields():
                 found: list[HeaderText] = []
                 _add_texts(found, field[0], owner.number, field[1])
                 yield from found
-        previous = part
 
 
 def _is_in_message(part: Part, previous: Part) -> bool:
@@ -116,34 +109,6 @@ def _is_in_message(part: Part, previous: Part) -> bool:
     if previous.content_type != "message/rfc822":
         return False
     return part.number in (f"{previous.number}.1", f"{previous.number}.TEXT")
-
-
-class _HiddenMessages:
-    """The decoded bytes of encoded messages, each kept while the parts within it are read."""
-
-    __slots__ = ("_buffer", "_open")
-
-    def __init__(self, buffer: Buffer) -> None:
-        self._buffer = buffer
-        self._open: list[tuple[str, bytes]] = []  # the prefix of the numbers within, the bytes
-
-    def holding(self, part: Part, previous: Part) -> bytes:
-        """Return the bytes that the offsets of ``part`` count in; ``previous`` comes before it."""
-        still_open = self._open
-        while still_open and not part.number.startswith(still_open[-1][0]):
-            still_open.pop()
-        if previous.encoding in _HIDING_ENCODINGS and _is_in_message(part, previous):
-            source: Buffer = self._buffer
-            if previous.encoded:
-                source = still_open[-1][1] if still_open else b""
-            kept = sum(len(content) for _, content in still_open)
-            size = min(previous.size, DECODED_MESSAGE_LIMIT)
-            content = b""
-            if kept + size <= _CHAIN_LIMIT:
-                raw = source[previous.offset : previous.offset + size]
-                content = decoded(raw, previous.encoding)
-            still_open.append((f"{previous.number}.", content))
-        return still_open[-1][1] if still_open else b""
 
 
 class _Text(NamedTuple):

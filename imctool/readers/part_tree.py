@@ -13,6 +13,7 @@ from typing import NamedTuple
 from imctool.model.mail import Part
 from imctool.readers.file_buffer import WINDOW, Buffer, find_in_windows
 from imctool.readers.header_fields import HeaderBlock, short_header_end
+from imctool.readers.hidden_messages import HIDING_ENCODINGS, decoded_message
 from imctool.readers.part_header import (
     STRUCTURE_FIELDS,
     Declared,
@@ -22,12 +23,10 @@ from imctool.readers.part_header import (
     made_part,
     set_size,
 )
-from imctool.readers.transfer_encoding import decoded
 
 DEPTH_LIMIT = 100
 PART_LIMIT = 10_000
 _SHORT_HEADER = 512
-DECODED_MESSAGE_LIMIT = 16 << 20
 
 NO_BLANK_LINE = "header ends at a line that is no field, without a blank line"
 _NOT_CLOSED = "multipart without its closing boundary line"
@@ -121,10 +120,10 @@ def _read_hidden(outer: _Walk, notes: Notes) -> None:
         # The last first, so that what is put in moves none of those still waiting.
         buffer, hidden, file_offset = waiting.pop()
         part = parts[hidden.position]
-        if part.size > DECODED_MESSAGE_LIMIT:
+        text = decoded_message(buffer, part)
+        if text is None:
             notes.setdefault(_TOO_LARGE, file_offset)
             continue
-        text = decoded(buffer[part.offset : part.offset + part.size], part.encoding)
         inner_notes: Notes = {}
         limit = PART_LIMIT - len(parts)
         walk = _Walk(text, len(text), inner_notes, limit, bare_cr=False, encoded=True)
@@ -236,7 +235,7 @@ class _Walk:
                 return body
             number = f"{part.number}."
             scope = _Scope(True, "text/plain", scope.depth + 1, scope.embedded + 1)
-            if part.encoding in ("base64", "quoted-printable"):
+            if part.encoding in HIDING_ENCODINGS:
                 self.hidden.append(_Hidden(len(self.parts) - 1, number, scope))
                 return body
             if len(self.parts) >= self._part_limit:

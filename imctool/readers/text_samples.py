@@ -15,8 +15,8 @@ from imctool.model.mail import Part, SpoolFile
 from imctool.model.text_sample import SAMPLE_LIMIT, TextSample
 from imctool.readers.encoded_blocks import TextOutsideFiles
 from imctool.readers.file_buffer import WINDOW, Buffer
-from imctool.readers.part_tree import DECODED_MESSAGE_LIMIT
-from imctool.readers.transfer_encoding import UNDONE, decoded, decoded_blocks
+from imctool.readers.hidden_messages import HiddenMessages
+from imctool.readers.transfer_encoding import UNDONE, decoded_blocks
 
 _BLOCK = 64 << 10
 """So much is read at a time: a sample is often full after the first."""
@@ -26,7 +26,6 @@ LONG_LINE = 4096
 
 _BEFORE = 512
 _HZ_REACH = 4096
-_OPEN_LIMIT = 4 * DECODED_MESSAGE_LIMIT
 
 _UTF_7 = re.compile(rb"\+[A-Za-z0-9+/]{3}")
 _ESCAPE = re.compile(rb"[\x0e\x0f\x1b]|~\{|" + _UTF_7.pattern)
@@ -60,31 +59,37 @@ def text_samples(buffer: Buffer, mail: SpoolFile) -> tuple[TextSample, ...]:
     order mark of the former, the sample is the head of the text, in whole characters' units.
     """
     parts = mail.skeleton.parts
-    digested = _digested_messages(parts)
-    hidden = _HiddenMessages(buffer, parts)
+    digested = _digested_messages(parts) if len(parts) > 2 else ()
+    hidden = HiddenMessages(buffer, parts)
     samples: list[TextSample] = []
     for part in parts:
         if not part.content_type.startswith("text/"):
             continue
-        source = hidden.source_of(part) if part.encoded else buffer
-        content, cut, open_end, left_out = b"", source is None, False, False
-        if source is not None and not _is_plain_part(source, part):
+        attached, in_digest = part.filename is not None, part.number.startswith(digested)
+        number, kind, label, embedded = part.number, part.content_type, part.charset, part.embedded
+        source = hidden.holding(part) if part.encoded else buffer
+        if source is not None and _is_plain_part(source, part):
+            samples.append(_plain_sample(number, kind, label, attached, embedded, in_digest))
+            continue
+        content, cut, open_end, left_out = b"", True, False, False
+        if source is not None:
             content, cut, open_end, left_out = _looked_into(source, part)
         samples.append(
             TextSample(
-                part.number,
-                part.content_type,
-                part.charset,
-                content,
-                cut,
-                open_end,
-                left_out,
-                part.filename is not None,
-                part.embedded,
-                bool(digested) and part.number.startswith(digested),
+                number, kind, label, content, cut, open_end, left_out, attached, embedded, in_digest
             )
         )
     return tuple(samples)
+
+
+@lru_cache(maxsize=4096)
+def _plain_sample(
+    number: str, kind: str, label: str | None, attached: bool, embedded: int, in_digest: bool
+) -> TextSample:
+    """Return the sample of a part that tells nothing: most are, and few of them differ."""
+    return TextSample(
+        number, kind, label, b"", attachment=attached, embedded=embedded, in_digest=in_digest
+    )
 
 
 def _digested_messages(parts: tuple[Part, ...]) -> tuple[str, ...]:
@@ -101,57 +106,6 @@ def _digested_messages(parts: tuple[Part, ...]) -> tuple[str, ...]:
         for part in parts
         if part.content_type == "message/rfc822" and part.number.rpartition(".")[0] in digests
     )
-
-
-class _HiddenMessages:
-    """The decoded bytes of the embedded messages that a transfer encoding hides.
-
-    Only those are kept that stand around the part last asked for.
-    """
-
-    def __init__(self, buffer: Buffer, parts: tuple[Part, ...]) -> None:
-        self._buffer = buffer
-        self._parts = parts
-        self._messages: dict[str, Part] | None = None
-        self._open: dict[str, bytes] = {}
-
-    def source_of(self, part: Part) -> bytes | None:
-        """Return the bytes in which the offsets of an encoded part count; None if too many."""
-        around = self._around(part.number)
-        self._open = {number: text for number, text in self._open.items() if number in around}
-        source: Buffer = self._buffer
-        for number in reversed(around):
-            text = self._open.get(number)
-            if text is None:
-                message = self._messages_by_number()[number]
-                open_size = sum(map(len, self._open.values()))
-                if message.size > DECODED_MESSAGE_LIMIT or open_size > _OPEN_LIMIT:
-                    return None
-                start, end = _bounds(source, message)
-                text = decoded(source[start:end], message.encoding)
-                self._open[number] = text
-            source = text
-        return self._open[around[0]] if around else None
-
-    def _around(self, number: str) -> list[str]:
-        """Return the numbers of the messages around a part that an encoding hides, from inside."""
-        messages = self._messages_by_number()
-        found = []
-        while number:
-            number = number.rpartition(".")[0]
-            if number in messages:
-                found.append(number)
-        return found
-
-    def _messages_by_number(self) -> dict[str, Part]:
-        if self._messages is None:
-            self._messages = {
-                part.number: part
-                for part in self._parts
-                if part.content_type == "message/rfc822"
-                and part.encoding in ("base64", "quoted-printable")
-            }
-        return self._messages
 
 
 def _bounds(source: Buffer, part: Part) -> tuple[int, int]:

@@ -111,8 +111,8 @@ def why_not_whole(report: CharsetReport) -> str:
         return "the evidence has several files of settings"
     if files & {one.location.path for one in report.defects}:
         return "the file of settings in the evidence is damaged"
-    if report.default.current is None:
-        return "the settings in the evidence have no Default"
+    if not whole_rest(report.default.current):
+        return "the settings in the evidence have no whole line for Default"
     if any(one.left_out for one in settings_entries(report)):
         return "it leaves out entries"
     return ""

@@ -36,13 +36,15 @@ from imctool.repair.charset_files import (
 )
 from imctool.repair.new_file import sync_folder, write_new_file
 
-_NLS_KEY = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Nls\CodePage"
-_ARCHIVE = r"In\Archive"
+_NLS_KEY = r"`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Nls\CodePage`"
 _USER_DEFINED = 50000
 """The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869)."""
 
-_RESTART = "restart the Internet Mail Service"
-"""The note of the report that begins so is a step here."""
+_SAVE = "imccopy -save domain"
+_TOLD_IN_STEPS = (
+    "restart the Internet Mail Service", "Nls\\CodePage has an entry 50000", "aliases are read by",
+)  # fmt: skip
+"""How the notes of a report begin that the steps tell in their own place."""
 
 _GRAVE = frozenset({Harm.LOSS, Harm.STUCK, Harm.STORE_CRASH})
 _WRONG_LABELS = {
@@ -108,56 +110,56 @@ def plan_text(report: CharsetReport, registry_file: str, settings_file: str) -> 
         texts.append("Nothing is to be done on the server.\n")
     shown = [one for one in sections.items() if one[1]]
     for number, (name, lines) in enumerate(shown):
-        texts += [f"## {number}. {name}\n", "\n".join(lines) + "\n"]
+        texts += [f"## {number}. {name}\n", "\n".join(map(_item, lines)) + "\n"]
     return "\n".join(texts)
 
 
 def _grounds(report: CharsetReport, *, saving: bool) -> Iterator[str]:
     count = report.count
-    yield _item(
+    yield (
         f"{_mails(len(report.files))} judged. Files: {count.seen} seen, {count.read} read, "
         f"{count.unreadable} unreadable, {count.skipped} skipped."
     )
+    if report.logged:
+        yield f"{_mails(len(report.logged))} that only protocol logs hold count too."
     if report.versions:
-        yield _item(f"Builds of the server: {_codes(report.versions)}.")
+        yield f"Builds of the server: {_codes(report.versions)}."
     else:
-        yield _item("The version of the server is not known: what any of 4.0 to 5.5 does counts.")
+        yield "The version of the server is not known: what any of 4.0 to 5.5 does counts."
     if report.code_pages_assumed:
-        yield _item(
+        yield (
             "No export of the registry lists the code pages. Those of a fresh Windows NT 4.0 are "
-            f"assumed: look under {_code(_NLS_KEY)} before you install any."
+            f"assumed: look under {_NLS_KEY} before you install any."
         )
     if not report.second_opinion:
-        yield _item("Text without a label was judged without a second opinion (chardetng).")
+        yield "Text without a label was judged without a second opinion (chardetng)."
     if files := dict.fromkeys(one.location.path for one in report.settings):
         more = " Where they differ, the first counts." if len(files) > 1 else ""
-        yield _item(f"What is set now stands in {_codes(files)}.{more}")
-    if report.default.changes is None and not settings_text(report):
-        yield _item(
+        yield f"What is set now stands in {_codes(files)}.{more}"
+    if report.default.changes is None and not settings_entries(report):
+        yield (
             f"What Default is set to is not known. See that it is {_values(report.default)}: "
             f"{_plain(report.default.reason)}."
         )
     for note in report.notes:
-        yield _item(f"{_plain(note[:1].upper() + note[1:])}.")
+        if not note.startswith(_TOLD_IN_STEPS):
+            yield f"{_plain(note[:1].upper() + note[1:])}."
     if saving:
-        yield _item(
+        yield (
             "Save first: the registry, with an Emergency Repair Disk (Q184772), and the settings "
-            f"of the service with {_code('imccopy -save domain imc.txt')} (Q262126, of 5.5)."
+            f"of the service with {_code(f'{_SAVE} imc.txt')} (Q262126, of 5.5)."
         )
 
 
 def _harm(report: CharsetReport) -> Iterator[str]:
     if _USER_DEFINED in report.code_pages:
-        yield _item(
-            f"Remove the value {_code(str(_USER_DEFINED))} from {_code(_NLS_KEY)}: with it the "
+        yield (
+            f"Remove the value `{_USER_DEFINED}` from {_NLS_KEY}: with it the "
             "store stops at a message in that page (Q187869, Q192546)."
         )
     for one in report.warnings:
         if one.outcome.harm in _GRAVE:
-            yield _item(_warning(one, report.install))
-            yield from (_item(_code(str(place)), 1) for place in one.examples)
-            if one.files > len(one.examples):
-                yield _item(f"and {one.files - len(one.examples)} more", 1)
+            yield _warning(one, report.install)
 
 
 def _warning(one: Warned, install: Iterable[CodePageAdvice]) -> str:
@@ -167,11 +169,15 @@ def _warning(one: Warned, install: Iterable[CodePageAdvice]) -> str:
         f"{outcome.harm}: {_mails(one.files)} with the label {_codes(one.labels)}; Exchange "
         f"{', '.join(outcome.versions)}. {outcome.text} ({source}.) "
     )
-    told += f"Mended in {outcome.fixed_in}" if outcome.fixed_in else "No fix is known"
-    told += ". Before it is mended keep such mail out of In."
+    told += f"{_fix(outcome.fixed_in)}. Before it is mended keep such mail out of In."
+    told += f" Found in {_codes(map(str, one.examples), one.files)}."
     if pages := [str(page.code_page) for page in install if set(page.needed_for) & set(one.labels)]:
         told += f" Code page {', '.join(pages)} is to be installed as well."
     return told
+
+
+def _fix(release: str | None) -> str:
+    return f"Mended in {release}" if release else "No fix is known"
 
 
 def _code_pages(report: CharsetReport) -> Iterator[str]:
@@ -179,47 +185,42 @@ def _code_pages(report: CharsetReport) -> Iterator[str]:
         return
     for one in report.install:
         wanted = f"Code page {one.code_page}, for {_codes(one.needed_for)}"
-        yield _item(f"{wanted}: {_plain(one.reason)}.")
-    yield from map(_item, _once_installed(report))
-    by_disc = (
-        f"On the Windows NT 4.0 compact disc, in the folder {_code('LANGPACK')}, right-click "
-        f"{_code('ExchSrvr.inf')} and choose Install: it has the conversion tables for Exchange "
-        f"(Q160028). Then see that each page has a file name under {_code(_NLS_KEY)}."
+        yield f"{wanted}: {_plain(one.reason)}."
+    yield from _once_installed(report)
+    yield (
+        "On the Windows NT 4.0 compact disc, in the folder `LANGPACK`, right-click `ExchSrvr.inf` "
+        "and choose Install: it has the conversion tables for Exchange (Q160028). Then see that "
+        f"each page has a file name under {_NLS_KEY}."
     )
-    by_hand = (
-        f"A page that is still missing goes in by hand (Q151701): copy {_code('C_<page>.nls')} "
-        f"to the System32 folder, and add under that key a REG_SZ value whose name is the page's "
-        "number and whose text is the name of that file."
+    yield (
+        "A page that is still missing goes in by hand (Q151701): copy `C_<page>.nls` to the "
+        "System32 folder, and add under that key a REG_SZ value whose name is the page's number "
+        "and whose text is the name of that file."
     )
-    restart = (
-        "Restart the computer. Q160028 asks for it after Japanese, Korean and Traditional "
+    yield (
+        "Then restart the computer. Q160028 asks for it after Japanese, Korean and Traditional "
         "Chinese; for other pages it is a precaution."
     )
-    steps = enumerate((by_disc, by_hand, restart), 1)
-    yield from ("", *(_item(text, mark=f"{number}.") for number, text in steps))
 
 
 def _once_installed(report: CharsetReport) -> Iterator[str]:
     """Yield what is known to go wrong with these pages once they are there."""
     versions = frozenset(".".join(build.split(".")[:2]) for build in report.versions)
-    found: dict[Outcome, dict[int, None]] = {}
-    for page, label in (
-        (one.code_page, label) for one in report.install for label in one.needed_for
-    ):
-        for outcome in predicted_outcomes(
-            "ok", label, embedded=False, in_digest=False, versions=versions, builds=report.versions
-        ):
-            found.setdefault(outcome, {})[page] = None
+    found: dict[Outcome, dict[str, None]] = {}
+    for one in report.install:
+        for label in one.needed_for:
+            for outcome in predicted_outcomes(
+                "ok", label, embedded=False, in_digest=False,
+                versions=versions, builds=report.versions,
+            ):  # fmt: skip
+                found.setdefault(outcome, {})[str(one.code_page)] = None
     for outcome, pages in found.items():
-        where = ", ".join(v for v in outcome.versions if not versions or v in versions)
-        mended = "No fix is known"
-        if outcome.fixed_in is not None:
-            first = ": bring the server there first" if outcome.harm in _GRAVE else ""
-            mended = f"Mended in {outcome.fixed_in}{first}"
-        there = f"{', '.join(map(str, pages))} {'is' if len(pages) == 1 else 'are'} there"
+        first = ": bring the server there first" if outcome.harm in _GRAVE else ""
         yield (
-            f"Once {there}, on {where}: "
-            f"{' '.join(outcome.text.split())} ({', '.join(outcome.articles)}.) {mended}."
+            f"Once {', '.join(pages)} {'is' if len(pages) == 1 else 'are'} there, on "
+            f"{', '.join(one for one in outcome.versions if not versions or one in versions)}: "
+            f"{' '.join(outcome.text.split())} ({', '.join(outcome.articles)}.) "
+            f"{_fix(outcome.fixed_in)}{first if outcome.fixed_in else ''}."
         )
 
 
@@ -227,54 +228,47 @@ def _aliases(report: CharsetReport, registry_file: str) -> Iterator[str]:
     if not report.aliases:
         return
     for one in report.aliases:
-        told = f"{_code(one.alias)} as {_code(one.charset)}, in {_mails(one.files)}: "
-        yield _item(f"{told}{_plain(one.reason)}.{_page_wanted(report, one)}")
-    yield ""
-    yield _wrapped(
+        named = f"{_code(one.alias)} as {_code(one.charset)}, in {_mails(one.files)}"
+        yield f"{named}: {_plain(one.reason)}."
+    yield (
         f"Import {_code(registry_file)} with Regedit.exe. It adds a key for each name under "
-        f"{_code(_CHARSET_KEY)}, with the one value {_code('AliasForCharset')}; deleting these "
-        "keys takes it back. The articles tell of it for 5.0 and 5.5 (Q184772, Q174722), and not "
+        f"{_code(CHARSET_KEY)}, with the one value `AliasForCharset`; deleting these keys takes it "
+        "back. The articles tell of it for 5.0 and 5.5 (Q184772, Q174722), and not "
         "for 4.0. Where a sender uses the name for another charset, its letters will be wrong."
     )
 
 
-def _page_wanted(report: CharsetReport, one: AliasAdvice) -> str:
-    charset = find_charset(one.charset)
-    page = None if charset is None else needs_table(charset)
-    if page is None or table_installed(page, report.code_pages):
-        return ""
-    if any(page == advice.code_page for advice in report.install):
-        return f" It needs code page {page} of the step before."
-    return f" It needs code page {page}, which is not installed: install that too (Q160028)."
-
-
 def _settings(report: CharsetReport, settings_file: str) -> Iterator[str]:
-    if not settings_text(report):
+    entries = settings_entries(report)
+    if not entries:
         return
-    yield _wrapped(
+    yield (
         "In the Administrator program open the properties of the Internet Mail Service (Connector "
         "on 4.0). Character Sets stand on the Internet Mail tab, those of one domain behind its "
         "E-Mail Domain button (Q230250). What the list shows for each is documented only in part."
     )
-    yield ""
     for one in (report.default, *report.domains):
-        yield _item(_setting(one, has_settings=bool(report.settings)))
-    yield ""
+        yield _setting(one, has_settings=bool(report.settings))
     told = (
-        f"{_code(settings_file)} has the entries as they should then stand, to compare with what "
-        f"{_code('imccopy -save domain')} saves afterwards. Only saving is documented for domains "
-        "(Q262126): enter the values in the Administrator program."
+        f"{_code(settings_file)} has the entries as they should then stand. Enter them in the "
+        f"Administrator program, and compare with what {_code(_SAVE)} saves afterwards (Q262126). "
+        f"That {_code(f'imccopy -restore domain {settings_file}')} loads such a file is inferred "
+        f"from Q182522, which has {_code('-restore routes')} alone: try it on a test server first."
     )
-    if not _rest(report.default.current, ()):
+    if reason := why_not_whole(report):
+        told += (
+            " Do not load this one: with routes that replaces every entry, and this file may lack "
+            f"some, as {reason}."
+        )
+    if not whole_rest(report.default.current):
         told += (
             " What the evidence does not tell of the fields behind the character sets is as in "
-            f"the article's sample, {_code(','.join(_SAMPLE_REST))}: it may not be what you have."
+            f"the sample of Q262126, `{','.join(SAMPLE_REST)}`: it may not be what you have."
         )
-    yield _wrapped(told)
-    if left_out := [one for one in _entries(report) if one.left_out]:
-        yield ""
-        for entry in left_out:
-            yield _item(f"Not in that file: {_code(entry.fields[0])}, as {entry.left_out}.")
+    yield told
+    for entry in entries:
+        if entry.left_out:
+            yield f"Not in that file: {_code(entry.fields[0])}, as {entry.left_out}."
 
 
 def _setting(one: SettingAdvice, *, has_settings: bool) -> str:
@@ -309,9 +303,9 @@ def _listed(name: str) -> str:
 
 
 def _restart(report: CharsetReport) -> Iterator[str]:
-    yield _item("Stop and start the Internet Mail Service: it reads its settings then (Q230250).")
+    yield "Stop and start the Internet Mail Service: it reads its settings then (Q230250)."
     if report.aliases:
-        yield _item(
+        yield (
             "No article says when a new alias is read: where such mail still comes in raw after "
             "that, restart the Information Store too."
         )
@@ -319,29 +313,28 @@ def _restart(report: CharsetReport) -> Iterator[str]:
 
 def _test(report: CharsetReport) -> Iterator[str]:
     if any(one.outcome.harm in _GRAVE for one in report.warnings):
-        yield _item("Leave out the mails of the first step until it is done.")
+        yield "Leave out the mails of the first step until it is done."
     archived = [one.domain for one in report.domains if one.mime_basis is Basis.ARCHIVED]
     if not archived:
-        yield _item(
+        yield (
             "Let one more message of each kind come in and look at it where it is delivered. What "
             "was delivered before stays as it is."
         )
         return
-    yield _item(
+    yield (
         f"Mail of {_codes(archived)} may have failed for the setting. Take one file that event "
-        f"4117 names ({_code('imctool diagnose')} lists them). That a file lies in "
-        f"{_code(_ARCHIVE)} proves nothing: delivered mail may be kept there, and would be "
-        "delivered twice."
+        f"4117 names ({_code('imctool diagnose')} lists them). That a file lies in `In\\Archive` "
+        "proves nothing: delivered mail may be kept there, and would be delivered twice."
     )
-    yield _item(
-        f"Copy it to a safe place, stop the service, move it unchanged from {_code(_ARCHIVE)} to "
-        f"{_code('In')}, and start the service (Q230250)."
+    yield (
+        "Copy it to a safe place, stop the service, move it unchanged from `In\\Archive` to `In`, "
+        "and start the service (Q230250)."
     )
-    yield _item(
+    yield (
         "If it is delivered and no event 4117 names it again, do the same with the others, each "
         "once; imctool's command for requeueing keeps a journal of it, where this version has it."
     )
-    yield _item(
+    yield (
         "If event 4117 names it again, the setting is not the cause: a virus scanner may be "
         "(Q230250). Leave the others where they are."
     )
@@ -350,16 +343,16 @@ def _test(report: CharsetReport) -> Iterator[str]:
 def _unmendable(report: CharsetReport) -> Iterator[str]:
     verdicts: Counter[Verdict] = Counter()
     labels: Counter[str] = Counter()
-    for file in report.files:
+    for file in (*report.files, *report.logged):
         texts: tuple[PartCheck | HeaderCheck, ...] = (*file.parts, *file.headers)
         found = {(one.verdict, one.declared or "") for one in texts}
         verdicts.update({verdict for verdict, _ in found})
         labels.update({plain_label(one) for kind, one in found if kind is Verdict.UNKNOWN_LABEL})
     for label, reason in report.unaliased:
-        yield _item(f"{_code(label)}, in {_mails(labels[plain_label(label)])}: {_plain(reason)}.")
+        yield f"{_code(label)}, in {_mails(labels[plain_label(label)])}: {_plain(reason)}."
     for verdict, told in _WRONG_LABELS.items():
         if count := verdicts[verdict]:
-            yield _item(
+            yield (
                 f"{_mails(count)} with {told} ({verdict}). A label counts before any setting "
                 "(Q156063): the sender has to mend it."
             )
@@ -368,13 +361,9 @@ def _unmendable(report: CharsetReport) -> Iterator[str]:
 # Text
 
 
-def _item(text: str, level: int = 0, mark: str = "-") -> str:
-    return _wrapped(text, f"{'  ' * level}{mark} ")
-
-
-def _wrapped(text: str, first: str = "") -> str:
+def _item(text: str) -> str:
     wrapped = fill(
-        text, _WIDTH, initial_indent=first, subsequent_indent=" " * len(first),
+        text, _WIDTH, initial_indent="- ", subsequent_indent="  ",
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
     return wrapped.replace(_BLANK, " ")
@@ -391,10 +380,12 @@ def _code(text: str) -> str:
     return f"`{re.sub('[^ -~]|`', _shown, cut).replace(' ', _BLANK)}`"
 
 
-def _codes(texts: Iterable[str]) -> str:
+def _codes(texts: Iterable[str], count: int = 0) -> str:
+    """Return the first of the texts, and how many more there are: of ``count``, if it is more."""
     every = list(texts)
-    more = f" and {len(every) - _MOST_LISTED} more" if len(every) > _MOST_LISTED else ""
-    return ", ".join(map(_code, every[:_MOST_LISTED])) + more
+    shown = every[:_MOST_LISTED]
+    more = max(len(every), count) - len(shown)
+    return ", ".join(map(_code, shown)) + (f" and {more} more" if more else "")
 
 
 def _shown(found: re.Match[str]) -> str:

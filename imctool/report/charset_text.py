@@ -49,9 +49,12 @@ def print_charsets(
         line("Texts" if every_mail else "Texts that are not as they should be", "bold")
         for text in limited(texts, most, str):
             line(text, indent=2)
-    else:
+    elif report.count_verdicts():
         line()
         line("Every text is what its label says.", "bold green")
+    else:
+        line()
+        line("No text was found to check.", "bold")
     _print_list(line, "Notes", report.notes)
     if report.defects:
         line()
@@ -105,7 +108,8 @@ def _pages(report: CharsetReport) -> Iterator[str]:
 
 def _aliases(report: CharsetReport) -> Iterator[str]:
     for one in report.aliases:
-        yield f"{one.alias} = {one.charset}, in {one.files} mails: {one.reason}"
+        mails = f"{one.files} mail{'' if one.files == 1 else 's'}"
+        yield f"{one.alias} = {one.charset}, in {mails}: {one.reason}"
     for label, reason in report.unaliased:
         yield f"none for {shorten(label, _LONGEST_LABEL)}: {reason}"
 

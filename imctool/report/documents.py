@@ -13,14 +13,13 @@ from typing import Any
 
 from imctool.model.diagnosis import (
     Diagnosis,
-    FileCount,
     Input,
     MessageList,
     Missing,
     Server,
 )
 from imctool.model.event import Event
-from imctool.model.evidence import Defect, InputKind, Location
+from imctool.model.evidence import Defect, FileCount, InputKind, Location
 from imctool.model.finding import Evidence, Finding, RemedyStep
 from imctool.model.mail import SpoolFile
 from imctool.model.message import Fate, Message, Observation

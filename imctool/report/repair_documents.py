@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from imctool.model.action import Action
-from imctool.model.diagnosis import FileCount
-from imctool.model.evidence import Defect
+from imctool.model.evidence import Defect, FileCount
 from imctool.model.recovery import Recovery
 from imctool.report.documents import (
     defect_document,

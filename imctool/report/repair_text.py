@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-from imctool.model.diagnosis import FileCount
-from imctool.model.evidence import Defect
+from imctool.model.evidence import Defect, FileCount
 from imctool.model.message import Fate
 from imctool.model.recovery import MessageForm, RecoveredMessage, Recovery
 from imctool.report.safe_text import safe_text

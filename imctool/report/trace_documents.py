@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from imctool.ledger.search import Found, Key, KeyKind, NeighbourName, Neighbours
-from imctool.model.diagnosis import FileCount, Server
-from imctool.model.evidence import Defect, Location
+from imctool.model.diagnosis import Server
+from imctool.model.evidence import Defect, FileCount, Location
 from imctool.model.finding import Finding
 from imctool.model.mail import MailFormat
 from imctool.model.message import Fate, Message, Observation, ObservationKind

@@ -218,3 +218,15 @@ def test_any_registry_gives_an_answer(values: list[RegistryValue], label: str) -
         found = own.resolve(name)
         assert found is None or own.is_installed(found) in (True, False, None)
     assert len(own.ignored_aliases) == len(own.defects)
+
+
+def test_a_default_server_converts_what_its_tables_serve() -> None:
+    fresh = server_charsets(())
+    for label in ("us-ascii", "ISO-8859-1", "iso-8859-2", "koi8-r", "windows-1251", "utf-7"):
+        assert fresh.can_convert(label)
+    for label in ("iso-2022-jp", "big5", "iso-8859-5", "windows-874", "utf8", "x-1234", ""):
+        assert not fresh.can_convert(label)
+    japanese = ServerCharsets(installed=frozenset({932}), aliases={"x-jis": "iso-2022-jp"})
+    assert japanese.can_convert("iso-2022-jp")
+    assert japanese.can_convert("x-jis")
+    assert ServerCharsets(installed=frozenset()).can_convert("iso-8859-1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -238,21 +239,75 @@ def test_the_aliases_of_the_plan_are_known_once_they_are_in_the_evidence(tmp_pat
     assert after["defects"] == document(site)["defects"]
 
 
-def test_a_plan_that_is_there_is_never_replaced(tmp_path: Path) -> None:
-    (tmp_path / "plan.imc.txt").write_text("mine")
-    ended = run(STORY, "--fix-plan", tmp_path / "plan.md")
+def test_what_is_a_step_of_the_plan_is_no_note_of_it_too(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    write_site(3, site)
+    (site / "store.reg").write_bytes(
+        b"REGEDIT4\r\n\r\n[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Control\\Nls\\CodePage]"
+        b'\r\n"1252"="c_1252.nls"\r\n"50000"="c_50000.nls"\r\n'
+    )
+    notes = " ".join(document(site)["notes"])
+    assert "restart the Internet Mail Service" in notes
+    assert "entry 50000" in notes
+    run(site, "--fix-plan", tmp_path / "plan.md")
+    steps = " ".join((tmp_path / "plan.md").read_text("utf-8").split())
+    assert steps.count("Stop and start the Internet Mail Service") == 1
+    assert "estart the Internet Mail Service" not in steps
+    assert steps.count("50000") == 1
+
+
+def unread(*arguments: str | Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What wrong usage is told, where no evidence is read and nothing goes to stdout."""
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("the evidence was read")
+
+    monkeypatch.setattr("imctool.causes.charset_check.check_charsets", read)
+    ended = run(*arguments)
     assert ended.exit_code == 2
-    assert "plan.imc.txt: File exists" in ended.stderr
-    assert [one.name for one in tmp_path.iterdir()] == ["plan.imc.txt"]
-    assert (tmp_path / "plan.imc.txt").read_text() == "mine"
+    assert ended.stdout == ""
+    return " ".join(ended.stderr.split())
+
+
+@pytest.mark.parametrize("taken", ["plan.md", "plan.reg", "plan.imc.txt"])
+def test_a_plan_that_is_there_is_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    (tmp_path / taken).write_text("mine")
+    told = unread(STORY, "--fix-plan", tmp_path / "plan.md", monkeypatch=monkeypatch)
+    assert f"{taken}: {os.strerror(errno.EEXIST)}" in told
+    assert [one.name for one in tmp_path.iterdir()] == [taken]
+    assert (tmp_path / taken).read_text() == "mine"
 
 
 @pytest.mark.parametrize("place", ["", "nowhere/plan.md", "."])
-def test_a_plan_that_cannot_be_written_ends_with_2(tmp_path: Path, place: str) -> None:
-    ended = run(STORY, "--fix-plan", tmp_path / place)
-    assert ended.exit_code == 2
-    assert "cannot write" in ended.stderr
+def test_a_plan_that_cannot_be_written_ends_with_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    told = unread(STORY, "--fix-plan", tmp_path / place, monkeypatch=monkeypatch)
+    assert "cannot write" in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("stream", ["-", ""])
+def test_a_plan_is_no_stream(monkeypatch: pytest.MonkeyPatch, stream: str) -> None:
+    told = unread(STORY, "--fix-plan", stream, monkeypatch=monkeypatch)
+    assert "--fix-plan needs the name of a file" in told
+
+
+@pytest.mark.parametrize("output", ["plan.md", "plan.reg", "./plan.imc.txt"])
+def test_the_report_takes_no_name_of_the_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = unread(STORY, "-o", output, "--fix-plan", "plan.md", monkeypatch=monkeypatch)
+    assert f"{output} is a file of the plan" in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_help_names_the_files_of_a_plan() -> None:
+    told = " ".join(run("--help").stdout.split())
+    assert all(name in told for name in ("plan.md", "plan.reg", "plan.imc.txt"))
 
 
 @pytest.mark.parametrize("option", ["-o", "--fix-plan"])

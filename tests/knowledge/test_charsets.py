@@ -16,7 +16,6 @@ from imctool.knowledge.charsets import (
     _tables,
     charset_of_codec,
     charset_of_page,
-    convertible,
     drop_down_entry,
     find_charset,
     needs_table,
@@ -162,7 +161,6 @@ def test_nonsense_is_no_charset(label: str) -> None:
 def test_any_label_is_a_charset_or_none(label: str) -> None:
     found = find_charset(label)
     assert found is None or found.name in label.lower()
-    convertible(label, None)
 
 
 @given(st.text(max_size=30))
@@ -297,13 +295,7 @@ def test_a_charset_rests_on_the_table_of_its_family(label: str, table: int | Non
     assert needs_table(charset) == table
 
 
-def test_a_default_server_converts_what_its_tables_serve() -> None:
-    for label in ("us-ascii", "ISO-8859-1", "iso-8859-2", "koi8-r", "windows-1251", "utf-7"):
-        assert convertible(label, None)
-    for label in ("iso-2022-jp", "big5", "iso-8859-5", "windows-874", "utf8", "x-1234", ""):
-        assert not convertible(label, None)
-    assert convertible("iso-2022-jp", {932})
-    assert convertible("iso-8859-1", set())
+def test_the_tables_of_a_default_server_are_not_those_that_need_none() -> None:
     assert not NT4_DEFAULT & ALWAYS
 
 

@@ -1,4 +1,4 @@
-"""The advice on charsets as steps, as a file for Regedit and as settings in imccopy's form."""
+"""The advice on charsets as steps, and the files of a plan."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from charset_report_builder import EMPTY, KEPT, WESTERN, advice, current, report
 
-from imctool.causes.server_charsets import server_charsets
 from imctool.model.charset_check import (
     AliasAdvice,
     Basis,
@@ -22,58 +20,14 @@ from imctool.model.charset_check import (
     FileCheck,
     Outcome,
     PartCheck,
-    SettingAdvice,
     Verdict,
     Warned,
 )
-from imctool.model.diagnosis import FileCount
-from imctool.model.evidence import Defect, InputKind, Location
-from imctool.model.settings import CharacterSets, RegistryValue
-from imctool.readers.imc_settings import parse_imc_settings
-from imctool.readers.registry import parse_registry_text
+from imctool.model.evidence import FileCount, InputKind, Location
+from imctool.model.settings import CharacterSets
 from imctool.repair import charset_plan
-from imctool.repair.charset_plan import plan_text, registry_text, settings_text, write_plan
-
-REST = ("800", "76", "0", "0", "0")
-IMC = Location("imc.txt", line=6)
-
-
-def current(domain: str, mime: str, non_mime: str, rest: tuple[str, ...] = REST) -> CharacterSets:
-    return CharacterSets(IMC, domain, mime, non_mime, rest)
-
-
-def advice(
-    domain: str, mime: str, non_mime: str, now: CharacterSets | None = None, **more: Any
-) -> SettingAdvice:
-    values: dict[str, Any] = {
-        "mime_basis": Basis.UNLABELLED, "non_mime_basis": None, "reason": "so it is", "files": 2,
-    }  # fmt: skip
-    return SettingAdvice(domain, mime, non_mime, current=now, **{**values, **more})
-
-
-WESTERN = "ISO-8859-1"
-KEPT = advice("Default", WESTERN, WESTERN, mime_basis=None, reason="keep it")
-EMPTY = CharsetReport(
-    files=(),
-    count=FileCount(3, 3, 0, 0),
-    versions=("5.5.2650.21",),
-    code_pages=(1251, 1252, 20866),
-    code_pages_assumed=False,
-    second_opinion=True,
-    default=KEPT,
-    domains=(),
-    install=(),
-    aliases=(),
-    settings=(),
-    unaliased=(),
-    warnings=(),
-    notes=(),
-    defects=(),
-)
-
-
-def report(**changes: Any) -> CharsetReport:
-    return replace(EMPTY, **changes)
+from imctool.repair.charset_files import registry_text, settings_text
+from imctool.repair.charset_plan import plan_text, write_plan
 
 
 def told(one: CharsetReport) -> str:
@@ -83,195 +37,6 @@ def told(one: CharsetReport) -> str:
 
 def headings(one: CharsetReport) -> list[str]:
     return re.findall(r"^## \d+\. (.*)$", plan_text(one, "plan.reg", "plan.imc.txt"), re.MULTILINE)
-
-
-def settings_in(one: CharsetReport) -> list[tuple[str, ...]]:
-    """What the reader of imccopy's files finds in the settings, without a single defect."""
-    lines = enumerate(settings_text(one).split("\r\n"), 1)
-    found = list(parse_imc_settings(lines, "imc.txt"))
-    assert not [each for each in found if isinstance(each, Defect)]
-    return [(e.domain, e.mime, e.non_mime, *e.rest) for e in found if isinstance(e, CharacterSets)]
-
-
-def registry_in(one: CharsetReport) -> list[RegistryValue]:
-    """What the reader of registry exports finds in the aliases, without a single defect."""
-    lines = enumerate(registry_text(one).split("\r\n"), 1)
-    found = list(parse_registry_text(lines, "x.reg"))
-    assert not [each for each in found if isinstance(each, Defect)]
-    return [each for each in found if isinstance(each, RegistryValue)]
-
-
-# The aliases
-
-
-def test_the_aliases_are_read_back_as_the_servers_own() -> None:
-    one = report(
-        aliases=(
-            AliasAdvice("x-foo", "ISO-8859-1", 3, "its texts read so"),
-            AliasAdvice("x-`odd'{}~", "KOI8-R", 1, "its texts read so"),
-        )
-    )
-    server = server_charsets(registry_in(one))
-    assert dict(server.aliases) == {"x-foo": "iso-8859-1", "x-`odd'{}~": "koi8-r"}
-    assert server.ignored_aliases == ()
-    assert server.defects == ()
-    resolved = server.resolve("X-Foo")
-    assert resolved is not None
-    assert resolved.code_page == 28591
-
-
-def test_the_registry_text_is_what_regedit_of_nt_4_reads() -> None:
-    text = registry_text(report(aliases=(AliasAdvice("x-foo", "ISO-8859-1", 3, "so"),)))
-    assert text == (
-        "REGEDIT4\r\n\r\n"
-        "[HKEY_CLASSES_ROOT\\MIME\\Database\\Charset\\x-foo]\r\n"
-        '"AliasForCharset"="ISO-8859-1"\r\n\r\n'
-    )
-    assert registry_text(report()) == ""
-
-
-def test_a_quote_and_a_backslash_are_escaped_and_read_back() -> None:
-    one = report(aliases=(AliasAdvice("x-foo", 'a"b\\c', 1, "so"),))
-    assert '"AliasForCharset"="a\\"b\\\\c"' in registry_text(one)
-    assert [value.data for value in registry_in(one)] == ['a"b\\c']
-
-
-@pytest.mark.parametrize("alias", ["a]b", "a\\b", "a\r\n[b]", "", "\xe9", "a b"])
-def test_a_name_that_is_no_token_never_becomes_a_key(alias: str) -> None:
-    with pytest.raises(AssertionError):
-        registry_text(report(aliases=(AliasAdvice(alias, "KOI8-R", 1, "so"),)))
-
-
-# The settings
-
-
-def test_the_settings_hold_the_changed_the_unchanged_and_the_new() -> None:
-    now = current("Default", "Big5", "Big5", ("33568", "0", "1", "0", "9"))
-    zavod = current("Zavod.example", "ISO-8859-1", "ISO-8859-1", ("1", "2", "3", "4", "5"))
-    other = current("other.example", "US-ASCII", "KOI8-R", ("6", "7", "8", "9", "10"))
-    one = report(
-        settings=(other, zavod, now),
-        default=advice("Default", WESTERN, WESTERN, now, mime_basis=None),
-        domains=(
-            advice("new.example", "Shift_JIS", WESTERN),
-            advice("zavod.example", "KOI8-R", WESTERN, zavod),
-        ),
-    )
-    assert settings_in(one) == [
-        ("Default", WESTERN, WESTERN, "33568", "0", "1", "0", "9"),
-        ("other.example", "US-ASCII", "KOI8-R", "6", "7", "8", "9", "10"),
-        ("Zavod.example", "KOI8-R", WESTERN, "1", "2", "3", "4", "5"),
-        ("new.example", "Shift_JIS", WESTERN, "33568", "0", "1", "0", "9"),
-    ]
-    assert "sample" not in told(one)
-
-
-def test_fields_that_nothing_tells_are_those_of_the_article_and_the_steps_say_so() -> None:
-    one = report(domains=(advice("zavod.example", "KOI8-R", WESTERN),))
-    assert settings_text(one) == (
-        "[Header]\r\nVersion=1\r\n\r\n[Domain]\r\nDomainInformation=+\r\n"
-        "+Default,ISO-8859-1,ISO-8859-1,800,76,0,0,0\r\n"
-        "+zavod.example,KOI8-R,ISO-8859-1,800,76,0,0,0\r\n"
-    )
-    assert "sample, `800,76,0,0,0`: it may not be what you have" in told(one)
-
-
-def test_of_entries_given_twice_the_first_counts() -> None:
-    one = report(
-        settings=(current("a.example", "Big5", "Big5"), current("A.example", "KOI8-R", "KOI8-R")),
-        domains=(advice("b.example", "KOI8-R", "KOI8-R"),),
-    )
-    assert [row[:2] for row in settings_in(one)][1:] == [
-        ("a.example", "Big5"),
-        ("b.example", "KOI8-R"),
-    ]
-
-
-def test_a_domain_that_its_parents_entry_serves_gets_one_only_where_it_needs_another() -> None:
-    parent = current("jp", "ISO-2022-JP", "ISO-2022-JP", ("1", "2", "3", "4", "5"))
-    one = report(
-        settings=(parent,),
-        domains=(
-            advice("a.jp", "ISO-2022-JP", "ISO-2022-JP", parent),
-            advice("b.jp", "Shift_JIS", "ISO-2022-JP", parent),
-        ),
-    )
-    assert [row[0] for row in settings_in(one)] == ["Default", "jp", "b.jp"]
-    assert settings_in(one)[2] == ("b.jp", "Shift_JIS", "ISO-2022-JP", "1", "2", "3", "4", "5")
-    assert "non-MIME `ISO-2022-JP` by the entry of `jp`: add one." in told(one)
-    assert told(one).count("It stands so already.") == 1
-
-
-@pytest.mark.parametrize("default_stands", [True, False])
-def test_nothing_is_written_where_all_stands(default_stands: bool) -> None:
-    now = current("Default", "iso-8859-1", "iso-8859-1")
-    koi8 = current("a.example", "KOI8-R", "koi8-r")
-    default = replace(KEPT, current=now if default_stands else None)
-    one = report(
-        settings=(now, koi8) if default_stands else (koi8,),
-        default=default,
-        domains=(advice("a.example", "KOI8-R", "KOI8-R", koi8),),
-    )
-    assert settings_text(one) == ""
-
-
-@pytest.mark.parametrize(
-    "domain",
-    ["a,KOI8-R,KOI8-R.example", "a\r\n+b.example", "[10.0.0.1]", "\x1b[31m", "caf\xe9.example", "",
-     "x" * 256, " a.example", "default", "DEFAULT"],
-)  # fmt: skip
-def test_a_domain_that_would_break_its_line_is_left_out_and_named(domain: str) -> None:
-    good = advice("good.example", "KOI8-R", WESTERN)
-    one = report(domains=(advice(domain, "Big5", WESTERN), good))
-    assert [row[0] for row in settings_in(one)] == ["Default", "good.example"]
-    assert "Not in that file: `" in told(one)
-    assert plan_text(one, "plan.reg", "plan.imc.txt").isascii()
-    assert "\x1b" not in plan_text(one, "plan.reg", "plan.imc.txt")
-
-
-def test_a_charset_that_would_break_its_line_is_left_out_too() -> None:
-    one = report(domains=(advice("a.example", "x,800", WESTERN),))
-    assert [row[0] for row in settings_in(one)] == ["Default"]
-    assert "Not in that file: `a.example`" in told(one)
-
-
-def test_an_entry_whose_line_was_cut_is_left_out_and_its_fields_are_not_made_up() -> None:
-    cut = current("a.example", "Big5", "Big5", ("800", "76"))
-    one = report(settings=(cut,), domains=(advice("b.example", "KOI8-R", WESTERN),))
-    assert [row[0] for row in settings_in(one)] == ["Default", "b.example"]
-    assert "`a.example`, as its line in the evidence is not whole" in told(one)
-
-
-ANYTHING = st.text(max_size=8) | st.sampled_from(["default", "a.example", "A.example", "800"])
-
-
-@given(
-    st.lists(st.tuples(ANYTHING, ANYTHING, ANYTHING), max_size=5),
-    st.lists(st.tuples(ANYTHING, st.lists(ANYTHING, max_size=7)), max_size=5),
-)
-def test_whatever_the_evidence_holds_the_settings_are_read_back_as_they_were_meant(
-    domains: list[tuple[str, str, str]], now: list[tuple[str, list[str]]]
-) -> None:
-    one = report(
-        domains=(
-            advice("sure.example", "KOI8-R", WESTERN),
-            *(advice(domain, mime, non_mime) for domain, mime, non_mime in domains),
-        ),
-        settings=tuple(current(domain, "Big5", "Big5", tuple(rest)) for domain, rest in now),
-    )
-    rows = settings_in(one)
-    names = [row[0] for row in rows]
-    assert names[0] == "Default"
-    assert len({name.lower() for name in names}) == len(names)
-    known = {domain.lower() for domain, *_ in (*domains, *now)}
-    assert {name.lower() for name in names[1:]} <= known | {"sure.example"}
-    assert ("sure.example", "KOI8-R", WESTERN, *REST) in rows
-    text = plan_text(one, "plan.reg", "plan.imc.txt")
-    assert text.isascii()
-    assert all(character.isprintable() or character == "\n" for character in text)
-
-
-# The steps
 
 
 def outcome(harm: str, **more: Any) -> Outcome:
@@ -336,14 +101,13 @@ def test_every_step_says_what_why_and_for_how_many() -> None:
         "Emergency Repair Disk (Q184772)",
         "`imccopy -save domain imc.txt` (Q262126, of 5.5)",
         "loss: 7 mails with the label `shift_jis`; Exchange 4.0. Mail goes astray. (Q157693.) "
-        "Mended in 4.0 SP3. Before it is mended keep such mail out of In. Code page 932 is to be "
-        "installed as well.",
-        "- `In/1MGAY8A2` - and 6 more",
+        "Mended in 4.0 SP3. Before it is mended keep such mail out of In. Found in `In/1MGAY8A2` "
+        "and 6 more. Code page 932 is to be installed as well.",
         "Code page 932, for `shift_jis`: declared in 3 mails.",
         "`LANGPACK`, right-click `ExchSrvr.inf`",
         "(Q160028)",
         "(Q151701)",
-        "Restart the computer",
+        "Then restart the computer",
         "`x-foo` as `KOI8-R`, in 1 mail: another name of it.",
         "Import `plan.reg` with Regedit.exe",
         "Internet Mail tab",
@@ -371,14 +135,67 @@ def test_what_an_installed_page_will_do_is_told_before_it_is_installed() -> None
     assert "Q166580" not in told(report(versions=("5.5.2650.21",), install=install))
 
 
-def test_an_alias_names_the_code_page_that_it_needs() -> None:
-    alias = AliasAdvice("x-foo", "Shift_JIS", 1, "so")
-    wanting = told(report(aliases=(alias,)))
-    assert "It needs code page 932, which is not installed: install that too (Q160028)." in wanting
-    install = (CodePageAdvice(932, ("shift_jis",), 3, "declared"),)
-    both = told(report(aliases=(alias,), install=install))
-    assert "It needs code page 932 of the step before." in both
-    assert "It needs code page" not in told(report(aliases=(replace(alias, charset="KOI8-R"),)))
+def test_the_code_page_behind_an_alias_is_installed_before_it_is_added() -> None:
+    install = (CodePageAdvice(932, ("shift_jis",), 0, "what x-foo stands for"),)
+    one = report(aliases=(AliasAdvice("x-foo", "Shift_JIS", 1, "so"),), install=install)
+    before, _, after = told(one).partition("Add aliases to the MIME database")
+    assert "Code page 932, for `shift_jis`: what x-foo stands for." in before
+    assert "`x-foo` as `Shift_JIS`, in 1 mail: so." in after
+    assert "code page" not in after
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_that_imccopy_takes_the_settings_back_is_told_as_inferred(is_whole: bool) -> None:
+    now = current("Default", "Big5", "Big5")
+    text = told(
+        report(
+            default=advice("Default", WESTERN, WESTERN, now),
+            settings=(now,) if is_whole else (),
+        )
+    )
+    assert "Enter them in the Administrator program" in text
+    assert (
+        "`imccopy -restore domain plan.imc.txt` loads such a file is inferred from Q182522, which "
+        "has `-restore routes` alone: try it on a test server first."
+    ) in text
+    assert ("Do not load this one" in text) is not is_whole
+
+
+def test_fields_behind_the_character_sets_that_nothing_tells_are_told_as_the_samples() -> None:
+    domains = (advice("zavod.example", "KOI8-R", WESTERN),)
+    now = current("Default", WESTERN, WESTERN)
+    sample = "the sample of Q262126, `800,76,0,0,0`: it may not be what you have"
+    assert sample in told(report(domains=domains))
+    known = report(domains=domains, settings=(now,), default=replace(KEPT, current=now))
+    assert sample not in told(known)
+
+
+def test_an_entry_that_the_file_cannot_hold_is_named() -> None:
+    cut = current("a.example", "Big5", "Big5", ("800", "76"))
+    text = told(report(settings=(cut,), domains=(advice("b,\x1b[31m", "KOI8-R", WESTERN),)))
+    assert "Not in that file: `a.example`, as its line in the evidence is not whole." in text
+    assert "Not in that file: `b,\\x1b[31m`, as the form of the file cannot hold it." in text
+
+
+def test_a_domain_that_a_parents_entry_serves_is_told_so() -> None:
+    parent = current("jp", "ISO-2022-JP", "ISO-2022-JP")
+    text = told(
+        report(
+            settings=(parent,),
+            domains=(
+                advice("a.jp", "ISO-2022-JP", "ISO-2022-JP", parent),
+                advice("b.jp", "Shift_JIS", "ISO-2022-JP", parent),
+            ),
+        )
+    )
+    assert "non-MIME `ISO-2022-JP` by the entry of `jp`: add one." in text
+    assert text.count("It stands so already.") == 1
+
+
+def test_mail_of_protocol_logs_counts_for_what_cannot_be_mended() -> None:
+    one = report(logged=FULL.files, unaliased=FULL.unaliased)
+    assert "1 mail that only protocol logs hold count too." in told(one)
+    assert "`x bar`, in 1 mail: no name that a charset can have." in told(one)
 
 
 def test_what_stands_already_is_told_so() -> None:
@@ -473,7 +290,7 @@ def test_all_files_are_written_and_returned_in_order(tmp_path: Path) -> None:
     steps, registry, settings = (one.read_bytes() for one in written)
     assert steps.decode() == plan_text(FULL, "plan.reg", "plan.imc.txt")
     assert b"\r" not in steps
-    assert registry.decode("cp1252") == registry_text(FULL)
+    assert registry.decode("ascii") == registry_text(FULL)
     assert settings.decode("ascii") == settings_text(FULL)
     for content in (registry, settings):
         assert content.count(b"\n") == content.count(b"\r\n") > 0
@@ -484,22 +301,6 @@ def test_only_the_steps_are_written_where_there_is_nothing_else(tmp_path: Path) 
     assert [one.name for one in tmp_path.iterdir()] == ["plan.md"]
 
 
-@pytest.mark.parametrize(
-    ("name", "beside"),
-    [
-        ("plan", ["plan.reg", "plan.imc.txt"]),
-        ("plan.txt", ["plan.reg", "plan.imc.txt"]),
-        ("plan.reg", ["plan.reg.reg", "plan.reg.imc.txt"]),
-        ("plan.REG", ["plan.REG.reg", "plan.REG.imc.txt"]),
-        ("plan.imc.txt", ["plan.imc.txt.reg", "plan.imc.txt.imc.txt"]),
-    ],
-)
-def test_no_two_files_have_one_name(tmp_path: Path, name: str, beside: list[str]) -> None:
-    written = write_plan(FULL, tmp_path / name)
-    assert [one.name for one in written] == [name, *beside]
-    assert "Set the Character Sets" in written[0].read_text("utf-8")
-
-
 @pytest.mark.parametrize("taken", ["plan.md", "plan.reg", "plan.imc.txt"])
 def test_a_name_that_is_taken_stops_all_and_is_named(tmp_path: Path, taken: str) -> None:
     (tmp_path / taken).write_bytes(b"mine")
@@ -507,26 +308,6 @@ def test_a_name_that_is_taken_stops_all_and_is_named(tmp_path: Path, taken: str)
         write_plan(FULL, tmp_path / "plan.md")
     assert caught.value.filename == str(tmp_path / taken)
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [(taken, b"mine")]
-
-
-def test_a_link_that_leads_nowhere_takes_a_name_too(tmp_path: Path) -> None:
-    (tmp_path / "plan.reg").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(FileExistsError):
-        write_plan(FULL, tmp_path / "plan.md")
-    assert [one.name for one in tmp_path.iterdir()] == ["plan.reg"]
-
-
-def test_a_folder_is_no_place_for_the_steps(tmp_path: Path) -> None:
-    for path in (tmp_path, Path(), Path("..")):
-        with pytest.raises(IsADirectoryError):
-            write_plan(FULL, path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
-        write_plan(FULL, tmp_path / "nowhere" / "plan.md")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_leaves_none_of_the_files(

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from repository import REPOSITORY
 
 from imctool.ledger.search import Found, find_messages, parse_key
-from imctool.model.diagnosis import Diagnosis, FileCount, Missing, Server
+from imctool.model.diagnosis import Diagnosis, Missing, Server
 from imctool.model.direction import Direction
-from imctool.model.evidence import Defect, Location
+from imctool.model.evidence import Defect, FileCount, Location
 from imctool.model.finding import Confidence, Evidence, Finding, RemedyStep, Severity
 from imctool.model.message import SETTLED, Fate, Message, Observation, ObservationKind
 from imctool.report.diagnosis_html import diagnosis_html
