@@ -41,6 +41,9 @@ _SECOND_OPINIONS = frozenset(
 )  # fmt: skip
 """The codecs that chardetng can name, or that read as one of those does."""
 
+_KIN = {"mac_roman": ("mac_romanian", "mac_croatian")}
+"""Charsets that chardet does not know, by the one that it takes them for."""
+
 _NEARLY_AS_LIKELY = 0.8
 """Measured in benchmarks/charsets.py: lower lets rare charsets in, higher leaves DOS text out."""
 
@@ -127,11 +130,15 @@ def detect(content: bytes, *, final: bool = False) -> Detection:
 
 
 def _wide(content: bytes) -> Detection | None:
-    """Return the text as UTF-16 where every other byte is a NUL, or nearly so; else None."""
+    """Return the text as UTF-16 or UTF-32 where NULs stand as regularly as there; else None."""
     even, odd = content[::2].count(0), content[1::2].count(0)
-    if max(even, odd) < len(content) / 4 or min(even, odd) > max(even, odd) / 10:
+    columns = [content[at::4].count(0) == len(content[at::4]) for at in range(4)]
+    if columns in ([True, True, False, False], [False, False, True, True]):
+        codec = "utf_32_be" if columns[0] else "utf_32_le"
+    elif max(even, odd) >= len(content) / 4 and min(even, odd) <= max(even, odd) / 10:
+        codec = "utf_16_be" if even > odd else "utf_16_le"
+    else:
         return None
-    codec = "utf_16_be" if even > odd else "utf_16_le"
     text = windows_decode(content, codec, final=False)
     if text is None or oddness(text) > _LEAST_ODD_WIDE:
         return None
@@ -202,7 +209,8 @@ def _candidates(content: bytes) -> list[str]:
     if not scored:
         return []
     least = _NEARLY_AS_LIKELY * scored[0][1]
-    return [_codec(name) for name, score in scored if score >= least]
+    codecs_found = (_codec(name) for name, score in scored if score >= least)
+    return [one for codec in codecs_found for one in (codec, *_KIN.get(codec, ()))]
 
 
 @cache

@@ -84,7 +84,8 @@ def _sign(character: str) -> _Sign:
             return _Sign("S")
         case = {"Lu": "u", "Ll": "l"}.get(category, "")
         return _Sign("L", "EAST" if script in _EAST_ASIAN else script, case)
-    return _Sign("S", _NO_CHARACTER if category[0] == "C" else "")
+    no_character = category[0] == "C" or character == "\ufffd"
+    return _Sign("S", _NO_CHARACTER if no_character else "")
 
 
 def oddness(text: str) -> float:
@@ -157,7 +158,7 @@ def _odd_in_word(word: Sequence[tuple[_Sign, str]]) -> int:
     if len(scripts) > 1:
         odd = 0 if "EAST" in scripts else beyond
     elif scripts == {"LATIN"}:
-        odd = beyond if beyond == len(word) >= 2 else _runs(word)
+        odd = beyond if beyond == len(word) >= 2 and not _in_one_language(word) else _runs(word)
     for (one, letter), (other, next_letter) in pairwise(word):
         if one.case == "l" and other.case == "u":
             odd += not (letter.isascii() and next_letter.isascii())
@@ -165,6 +166,15 @@ def _odd_in_word(word: Sequence[tuple[_Sign, str]]) -> int:
     if len(word) > 3 and last.case == "l" and not letter.isascii():
         odd += all(sign.case == "u" for sign, _ in word[:-1])
     return odd
+
+
+def _in_one_language(word: Sequence[tuple[_Sign, str]]) -> bool:
+    """Return whether one language has all letters of a word, and it is not all in capitals."""
+    if all(sign.case == "u" for sign, _ in word):
+        return False
+    by_letter = languages_by_letter()
+    languages = (by_letter.get(letter, frozenset()) for _, letter in word)
+    return bool(frozenset.intersection(*languages))
 
 
 def _runs(word: Sequence[tuple[_Sign, str]]) -> int:

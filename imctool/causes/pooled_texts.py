@@ -10,10 +10,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from imctool.causes.charset_detection import detect
+from imctool.causes.charset_detection import Detection, detect
 from imctool.knowledge.charsets import Charset, find_charset
 from imctool.knowledge.same_text import looks_same
 from imctool.knowledge.windows_text import windows_decode
+
+_MANY, _ODD = 8, 0.1
+"""One detector is believed on so many bytes beyond ASCII, if what it reads is not odder."""
 
 _MOST = 50
 """So many texts are looked at together."""
@@ -50,7 +53,7 @@ def real_charset(texts: Sequence[UncertainText]) -> Pooled | None:
     told = [one for one in texts if one.detected is not None][:_MOST]
     votes = Counter(one.detected for one in told if one.sure)
     pool = detect(b"\n".join(one.excerpt for one in told if one.excerpt))
-    pooled = pool.name if pool.enough and pool.seconded is not False else None
+    pooled = pool.name if _is_trusted(pool) else None
     candidates = {name for name in (*votes, pooled) if name is not None}
     readings = [_reading(one.excerpt, one.detected) for one in told]
     served = {
@@ -72,6 +75,12 @@ def real_charset(texts: Sequence[UncertainText]) -> Pooled | None:
         if not is_served
     }
     return Pooled(charset, sum(served[best]), len(told), tuple(sorted(others)))
+
+
+def _is_trusted(pool: Detection) -> bool:
+    """Return whether what all texts together are read as is more than a guess."""
+    many = pool.telling >= _MANY and pool.seconded is None and pool.odd <= _ODD
+    return pool.by_rule or (pool.enough and (pool.seconded is True or many))
 
 
 def _serves(name: str, one: UncertainText, text: str | None) -> bool:

@@ -3,8 +3,9 @@
 The database is ``MIME\\Database\\Charset\\<name>`` under HKEY_CLASSES_ROOT, which is
 ``SOFTWARE\\Classes`` of the machine: a name is either an ``AliasForCharset`` of another (Q184772,
 Q174722) or has ``Codepage``, the page of its family, and ``InternetEncoding``, its own page
-(published MIME database). ``MIME\\Database\\Codepage\\<page>`` gives its ``BodyCharset``
-(Q178118). ``Nls\\CodePage`` lists the pages; one without a file is known and not installed.
+(published MIME database). ``Nls\\CodePage`` lists the pages; one without a file is known and not
+installed. The published tables of Windows have no page above 65001; a number outside 1 to 65535
+is taken for none (inferred).
 
 An export need not be whole, so what it leaves out proves nothing: the names of the Windows
 tables stay known whatever it holds.
@@ -30,11 +31,12 @@ USER_DEFINED = 50000
 """The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869, Q192546)."""
 
 _CHARSET = re.compile(r"\\mime\\database\\charset\\([^\\]+)\Z")
-_CODE_PAGE = re.compile(r"\\mime\\database\\codepage\\([0-9]{1,9})\Z")
 _NLS = "\\nls\\codepage"
-_PAGE = re.compile(r"[0-9]{1,9}")
+_NUMBER = re.compile(r"[0-9]+")
+_PAGE = re.compile(r"0*([1-9][0-9]{0,4})")
 _PAGE_VALUES = ("internetencoding", "codepage")
 """The page of the charset itself tells more than that of its family."""
+_HIGHEST_PAGE = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +44,12 @@ class ServerCharsets:
     """What a server can convert. ``installed`` is None where no export lists its code pages.
 
     ``aliases`` are names by the name they stand for, as exported; ``pages`` the code pages of
-    names that have one; ``body_charsets`` the charset that each code page is sent in. All names
-    are lower case. ``ignored_aliases`` are those that lead to no charset, with a Defect each.
+    names that have one. All names are lower case. ``ignored_aliases`` are those that lead to no
+    charset, with a Defect each; ``defects`` holds the numbers that are no code page too.
     """
 
     aliases: Mapping[str, str] = field(default_factory=dict)
     pages: Mapping[str, int] = field(default_factory=dict)
-    body_charsets: Mapping[int, str] = field(default_factory=dict)
-    knows_mime_database: bool = False
     installed: frozenset[int] | None = None
     user_defined: bool = False
     ignored_aliases: tuple[str, ...] = ()
@@ -99,36 +99,37 @@ def server_charsets(registry: Iterable[RegistryValue]) -> ServerCharsets:
     """Return what registry values tell of a server's charsets; of values given twice, the first.
 
     An alias that runs in a circle or leads to a name that neither Windows nor the database
-    knows is left out, and is a Defect at its place.
+    knows is left out, and is a Defect at its place; so is a code page outside 1 to 65535.
     """
     aliases: dict[str, str] = {}
     places: dict[str, Location] = {}
     pages: dict[str, dict[str, int]] = {}
-    body_charsets: dict[int, str] = {}
     files: dict[int, bool] = {}
-    knows_mime_database = False
+    defects: list[Defect] = []
     for value in registry:
         key, name, data = value.key.lower(), value.name.lower(), value.data
-        if key.endswith(_NLS) and _PAGE.fullmatch(name):
-            files.setdefault(int(name), data not in ("", b""))
+        if key.endswith(_NLS) and _NUMBER.fullmatch(name):
+            page = _listed_page(name)
+            if page is None:
+                defects.append(_no_page(value, "an entry of Nls\\CodePage"))
+            else:
+                files.setdefault(page, data not in ("", b""))
         elif (found := _CHARSET.search(key)) is not None:
-            knows_mime_database = True
             label = plain_label(found[1])
             if name == "aliasforcharset" and isinstance(data, str) and plain_label(data):
                 aliases.setdefault(label, plain_label(data))
                 places.setdefault(label, value.location)
             elif name in _PAGE_VALUES and isinstance(data, int):
-                pages.setdefault(label, {}).setdefault(name, data)
-        elif (found := _CODE_PAGE.search(key)) is not None:
-            knows_mime_database = True
-            if name == "bodycharset" and isinstance(data, str):
-                body_charsets.setdefault(int(found[1]), plain_label(data))
+                if 1 <= data <= _HIGHEST_PAGE:
+                    pages.setdefault(label, {}).setdefault(name, data)
+                else:
+                    defects.append(_no_page(value, f"{value.name} of {label}"))
     installed = frozenset(page for page, has_file in files.items() if has_file)
     own_pages = {
         label: next(own[name] for name in _PAGE_VALUES if name in own)
         for label, own in pages.items()
     }
-    defects = {
+    dead_ends = {
         label: Defect(places[label], reason)
         for label in aliases
         if (reason := _fault(label, aliases, own_pages)) is not None
@@ -136,13 +137,22 @@ def server_charsets(registry: Iterable[RegistryValue]) -> ServerCharsets:
     return ServerCharsets(
         aliases=aliases,
         pages=own_pages,
-        body_charsets=body_charsets,
-        knows_mime_database=knows_mime_database,
         installed=installed if files else None,
         user_defined=USER_DEFINED in installed,
-        ignored_aliases=tuple(sorted(defects)),
-        defects=tuple(sorted(defects.values())),
+        ignored_aliases=tuple(sorted(dead_ends)),
+        defects=tuple(sorted([*defects, *dead_ends.values()])),
     )
+
+
+def _listed_page(name: str) -> int | None:
+    """Return the page that a number of Nls\\CodePage names, None where it is out of range."""
+    found = _PAGE.fullmatch(name)
+    page = int(found[1]) if found is not None else 0
+    return page if 1 <= page <= _HIGHEST_PAGE else None
+
+
+def _no_page(value: RegistryValue, what: str) -> Defect:
+    return Defect(value.location, f"{what} is no code page number (1 to {_HIGHEST_PAGE})")
 
 
 _LONGEST_CHAIN = 32

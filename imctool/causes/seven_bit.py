@@ -19,6 +19,9 @@ _OTHER_ESCAPE = re.compile(rb"\x1b\$[()*+.]?[A-Z]")
 _HZ = re.compile(rb"~\{((?:[\x21-\x7d][\x21-\x7e])+)~\}")
 _SHIFTED = re.compile(rb"\+([A-Za-z0-9+/]{3,})(?:-|(?=[^A-Za-z0-9+/])|\Z)")
 
+_SIGNS = frozenset(map(chr, range(0x2040, 0x3000)))
+"""Arrows, boxes, stars, numbers in circles: any text may have them."""
+
 _FEWEST_EAST_ASIAN = 6
 """Plain words after a plus sign decode to Chinese characters too; so many common ones do not."""
 
@@ -64,8 +67,8 @@ def _is_utf_7(content: bytes) -> bool:
     for character in text:
         if character.isascii():
             continue
-        if 0x2040 <= ord(character) < 0x3000:
-            continue  # arrows, boxes, stars: signs that any text may have
+        if character in _SIGNS:
+            continue
         script = _script(character)
         if script is None:
             return False
@@ -100,7 +103,8 @@ def _script(character: str) -> str | None:
 
 
 def _is_common(text: str) -> bool:
-    """Return whether one of the national sets of the time holds all of the text."""
+    """Return whether one of the national sets of the time holds all of the text but its signs."""
+    text = "".join(letter for letter in text if letter not in _SIGNS)
     for codec in ("gb2312", "shift_jis", "euc_kr", "big5"):
         try:
             text.encode(codec)

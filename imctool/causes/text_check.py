@@ -182,12 +182,11 @@ def judge(content: bytes, charset: Charset | None, *, may_be_cut: bool) -> Judge
         return _untested(content, charset, found)
     text = windows_decode(content, charset.codec, final=not may_be_cut)
     note = ""
-    if text is None:
-        text = windows_decode(content, charset.codec, final=not may_be_cut, user_defined=True)
-        note = "holds characters that users define themselves" if text is not None else ""
     if text is None and not may_be_cut:
         text = windows_decode(content, charset.codec, final=False)
         note = "ends inside a character" if text is not None else ""
+    if text is None and (own := _with_own_characters(content, charset.codec, found)) is not None:
+        text, note = own, "holds characters that users defined themselves"
     if text is None:
         return Judgement(
             Standing.INVALID, found.name, _confidence(found), found.enough,
@@ -198,14 +197,21 @@ def judge(content: bytes, charset: Charset | None, *, may_be_cut: bool) -> Judge
     return _agreeing(content, charset, found, note)
 
 
+def _with_own_characters(content: bytes, codec: str, found: Detection) -> str | None:
+    """Return the text if only users' own characters kept it from being valid; else None."""
+    text = windows_decode(content, codec, final=False, user_defined=True)
+    return None if text is None or _contradicted(content, codec, text, found) else text
+
+
 def _unlabelled(content: bytes, found: Detection) -> Judgement:
     if found.codec == "ascii":
         return PLAIN
-    if _is_rare(found):
+    rare = _is_rare(found)
+    if rare:
         text = windows_decode(content, "cp1252", final=False)
         if text is not None and oddness(text) <= found.odd + _NEARLY:
             return Judgement(Standing.OTHER, "windows-1252", _confidence(found), sure=False)
-    sure = found.enough and found.odd <= _TOO_ODD
+    sure = found.enough and found.odd <= _TOO_ODD and not rare
     return Judgement(Standing.OTHER, found.name, _confidence(found), sure)
 
 

@@ -88,7 +88,7 @@ def test_blanks_dashes_and_signs_have_their_places(text: str) -> None:
         ("Приvет", "two scripts in one word"),
         ("Grüße или Яüя", "two scripts in one word"),
         ("Ïðèâåò", "a word of accented letters alone"),
-        ("aéèêb", "three accented letters in a row"),
+        ("aéèêëb", "four accented letters in a row"),
         ("ÿÿÿÿ", "one letter again and again"),
         ("ALLEŠš", "a small letter behind capitals"),
         ("das ist Ö nicht", "a capital by itself"),
@@ -149,37 +149,27 @@ def test_only_the_beginning_is_looked_at() -> None:
         "a note † below", "¶ 5 says", "5 ¢", "the broken bar ¦ here", "a ¬ b", "see ¤100",
     ],
 )  # fmt: skip
-@pytest.mark.xfail(strict=True, reason="signs of money and of print count as misplaced anywhere")
 def test_signs_that_people_write_are_not_odd(text: str) -> None:
     assert oddness(text) == 0
 
 
 @pytest.mark.parametrize("text", ["heute 25 °C", "50 µg", "5 µm"])
-@pytest.mark.xfail(strict=True, reason="the degree sign before C, and the micro sign, count as odd")
 def test_units_are_not_odd(text: str) -> None:
     assert oddness(text) == 0
 
 
 @pytest.mark.parametrize("text", ["l’État", "l’Île", "d’Éric", "aujourd’hui à l’École"])
-@pytest.mark.xfail(strict=True, reason="an elided article and the capital after it are one word")
 def test_a_capital_may_follow_an_elided_article(text: str) -> None:
     assert oddness(text) == 0
 
 
 @pytest.mark.parametrize("word", ["žluťoučký příští", "żółty", "šķēršļi", "đươ\u0323c"])
-@pytest.mark.xfail(strict=True, reason="Czech, Polish, Latvian, Vietnamese do write three in a row")
 def test_some_latin_alphabets_do_need_three_accented_letters_in_a_row(word: str) -> None:
     assert oddness(word) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="single guillemets are known in one direction only")
 def test_single_guillemets_point_inwards_too() -> None:
     assert oddness("»er sagte ›ja‹ dazu«") == 0
-
-
-@pytest.mark.xfail(strict=True, reason="a spacing circumflex is taken for a letter of a script")
-def test_an_accent_without_its_letter_is_odd() -> None:
-    assert oddness("in stock for ˆ65") > 0
 
 
 @given(st.text())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,9 +84,6 @@ def test_several_short_texts_together_tell_what_each_one_does_not() -> None:
     assert name_of(pooled) in {"KOI8-R", "KOI8-U"}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="of two that read all texts alike the commoner is not preferred"
-)
 def test_of_two_charsets_that_read_alike_the_commoner_one_is_told() -> None:
     """Page 20866 is on every server, 21866 is not."""
     assert name_of([as_judged(word.encode("koi8_r")) for word in SHORT]) == "KOI8-R"

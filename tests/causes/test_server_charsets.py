@@ -44,7 +44,6 @@ def test_without_any_export_the_windows_tables_and_a_default_nt_4_are_taken() ->
     own = server_charsets(())
     assert own == ServerCharsets()
     assert own.assumed
-    assert not own.knows_mime_database
     assert resolved(own, "ISO-2022-JP") == (50220, "iso2022_jp_ext", "windows")
     for label in ("x-mac-roman", "utf8", "x-1234", "", "unknown-8bit"):
         assert own.resolve(label) is None
@@ -53,7 +52,6 @@ def test_without_any_export_the_windows_tables_and_a_default_nt_4_are_taken() ->
 def test_an_alias_makes_an_unknown_label_known() -> None:
     """Q184772: the label x-1234 is entered as another name of a known one."""
     own = server(alias("x-1234", "US-ASCII") + alias("X-Mac-Roman", "macintosh"))
-    assert own.knows_mime_database
     assert resolved(own, '"X-1234"') == (20127, "ascii", "server")
     assert resolved(own, "x-mac-roman") == (10000, "mac_roman", "server")
     assert own.defects == ()
@@ -132,18 +130,49 @@ def test_many_names_in_one_circle_take_little_time() -> None:
     assert len(server_charsets(values).ignored_aliases) == 20_000
 
 
-def test_the_body_charset_of_a_page() -> None:
-    own = server(
-        f'[{ROOT}\\Codepage\\65000]\n"BodyCharSet"="utf-7"\n"HeaderCharset"="x"\n\n'
-        f'[{ROOT}\\Codepage\\1251]\n"BodyCharset"="KOI8-R"\n'
-    )
-    assert own.body_charsets == {65000: "utf-7", 1251: "koi8-r"}
-    assert own.knows_mime_database
-
-
 def test_other_parts_of_the_database_tell_nothing_of_charsets() -> None:
-    own = server(f'[{ROOT}\\Content Type\\text/plain]\n"Extension"=".txt"\n')
-    assert not own.knows_mime_database
+    own = server(
+        f'[{ROOT}\\Content Type\\text/plain]\n"Extension"=".txt"\n\n'
+        f'[{ROOT}\\Codepage\\65000]\n"BodyCharset"="x-1234"\n'
+    )
+    assert own == ServerCharsets()
+
+
+def test_a_number_that_is_no_code_page_is_told_and_not_taken() -> None:
+    own = server(
+        charset(ROOT, "x-none", '"InternetEncoding"=dword:00000000')
+        + charset(ROOT, "x-large", '"Codepage"=dword:00010000')
+        + charset(ROOT, "x-half", '"InternetEncoding"=dword:ffffffff', '"Codepage"=dword:000004e3')
+        + charset(ROOT, "x-last", '"Codepage"=dword:0000ffff')
+        + pages(_0="a.nls", _65536="b.nls", _00065535="c.nls", _1="d.nls", _1234567890123="e.nls")
+    )
+    assert [(one.location.line, one.reason) for one in own.defects] == [
+        (4, "InternetEncoding of x-none is no code page number (1 to 65535)"),
+        (7, "Codepage of x-large is no code page number (1 to 65535)"),
+        (10, "InternetEncoding of x-half is no code page number (1 to 65535)"),
+        (17, "an entry of Nls\\CodePage is no code page number (1 to 65535)"),
+        (18, "an entry of Nls\\CodePage is no code page number (1 to 65535)"),
+        (21, "an entry of Nls\\CodePage is no code page number (1 to 65535)"),
+    ]
+    assert own.installed == frozenset({1, 65535})
+    assert own.pages == {"x-half": 1251, "x-last": 65535}
+    assert own.resolve("x-none") is None
+    assert resolved(own, "x-half") == (1251, "cp1251", "server")
+
+
+def test_where_the_first_of_two_is_no_code_page_the_second_counts() -> None:
+    own = server(
+        charset(ROOT, "x-corp", '"Codepage"=dword:00000000')
+        + charset(ROOT, "X-Corp", '"Codepage"=dword:000004e3')
+    )
+    assert own.pages == {"x-corp": 1251}
+    assert len(own.defects) == 1
+
+
+def test_where_no_entry_names_a_code_page_the_default_is_taken() -> None:
+    own = server(pages(_0="a.nls"))
+    assert own.assumed
+    assert len(own.defects) == 1
 
 
 @pytest.mark.parametrize(
@@ -166,7 +195,7 @@ def test_a_page_with_a_file_is_installed_and_one_without_only_known(
     own = server(
         pages(_1251="c_1251.nls", _932="c_932.nls", _950="", _1252="c_1252.nls", _ACP="1252")
     )
-    assert own.installed == {932, 1251, 1252}
+    assert own.installed == frozenset({932, 1251, 1252})
     assert not own.assumed
     found = own.resolve(label)
     assert found is not None
@@ -206,7 +235,8 @@ DATA = st.one_of(st.text(max_size=8), st.integers(), st.binary(max_size=4), st.j
 BELOW = ("", "Charset\\a", "Charset\\b", "Charset\\ ", "Charset\\\\", "Codepage\\1", "Codepage\\²")
 KEYS = st.sampled_from([NLS, *(f"{ROOT}\\{one}" for one in BELOW)])
 NAMES = st.one_of(
-    st.sampled_from(["AliasForCharset", "Codepage", "InternetEncoding", "BodyCharset", "932", "²"]),
+    st.sampled_from(["AliasForCharset", "Codepage", "InternetEncoding", "BodyCharset"]),
+    st.sampled_from(["932", "0", "65536", "9" * 9999, "²"]),
     st.text(max_size=3),
 )
 
@@ -217,7 +247,9 @@ def test_any_registry_gives_an_answer(values: list[RegistryValue], label: str) -
     for name in (label, "a", "b", *own.aliases):
         found = own.resolve(name)
         assert found is None or own.is_installed(found) in (True, False, None)
-    assert len(own.ignored_aliases) == len(own.defects)
+    assert all(1 <= page <= 65535 for page in (*own.pages.values(), *(own.installed or ())))
+    numbers = [one for one in own.defects if one.reason.endswith("(1 to 65535)")]
+    assert len(own.ignored_aliases) == len(own.defects) - len(numbers)
 
 
 def test_a_default_server_converts_what_its_tables_serve() -> None:

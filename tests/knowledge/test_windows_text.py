@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imctool.knowledge.charsets import _tables
-from imctool.knowledge.windows_text import looks_same, windows_decode
+from imctool.knowledge.same_text import looks_same
+from imctool.knowledge.windows_text import windows_decode
 
 CODECS = sorted({one.codec for one in _tables().by_name.values() if one.codec})
 READ_OTHERWISE = {"latin_1", "koi8_u", "mac_cyrillic", "mac_roman", "iso2022_jp_ext"}
@@ -209,38 +210,3 @@ def test_the_euro_of_page_936() -> None:
 def test_an_unknown_codec_is_the_callers_mistake() -> None:
     with pytest.raises(LookupError):
         windows_decode(b"", "no such codec")
-
-
-@pytest.mark.parametrize(
-    "codecs",
-    [
-        ("cp932", "shift_jis", "shift_jis_2004"),
-        ("euc_jp", "euc_jis_2004"),
-        ("gbk", "gb2312", "gb18030"),
-        ("cp950", "big5"),
-        ("cp949", "euc_kr"),
-    ],
-    ids=lambda codecs: codecs[0],
-)
-def test_tables_of_one_charset_look_the_same(codecs: tuple[str, ...]) -> None:
-    """Rows 89 and on of Shift_JIS 2004, and what no other table has, are texts of their own."""
-    pairs = [bytes((lead, trail)) for lead in range(0x81, 0xED) for trail in range(0x40, 0xFF)]
-    for content in pairs:
-        texts = set()
-        for codec in codecs:
-            try:
-                texts.add(content.decode(codec))
-            except UnicodeDecodeError:
-                continue
-        singles = [text for text in texts if len(text) == 1]
-        if codecs[0] == "cp950" and content[0] in (0xC6, 0xC7):
-            continue
-        assert all(looks_same(one, other) for one, other in pairwise(singles)), content.hex()
-
-
-def test_marks_and_line_ends_do_not_count_and_letters_do() -> None:
-    assert looks_same("\ufeffa\r\nb\rc", "a\nb\nc")
-    assert not looks_same("a\n\nb", "a\nb")
-    assert not looks_same("Привет", "оПХБЕР")
-    assert not looks_same("é", "e")
-    assert not looks_same("", "a")

@@ -297,7 +297,7 @@ def test_a_chain_of_encoded_messages_is_left_where_it_grows_too_large(
         body = content.replace("=", "=3D")
         content = f"{head}X: =?{label}?Q?x?=\r\n\r\n{body}"
     assert [text.label for text in texts_of(content.encode())] == labels
-    monkeypatch.setattr("imctool.readers.header_texts._CHAIN_LIMIT", len(body))
+    monkeypatch.setattr("imctool.readers.hidden_messages._OPEN_LIMIT", len(body))
     assert [text.label for text in texts_of(content.encode())] == labels[:2]
 
 
