@@ -132,9 +132,11 @@ def detect(content: bytes, *, final: bool = False) -> Detection:
 def _wide(content: bytes) -> Detection | None:
     """Return the text as UTF-16 or UTF-32 where NULs stand as regularly as there; else None."""
     even, odd = content[::2].count(0), content[1::2].count(0)
-    columns = [content[at::4].count(0) == len(content[at::4]) for at in range(4)]
-    if columns in ([True, True, False, False], [False, False, True, True]):
-        codec = "utf_32_be" if columns[0] else "utf_32_le"
+    empty = [content[at::4].count(0) == len(content[at::4]) for at in range(4)]
+    if empty[:2] == [True, True] and not empty[3]:
+        codec = "utf_32_be"
+    elif empty[2:] == [True, True] and not empty[0]:
+        codec = "utf_32_le"
     elif max(even, odd) >= len(content) / 4 and min(even, odd) <= max(even, odd) / 10:
         codec = "utf_16_be" if even > odd else "utf_16_le"
     else:
