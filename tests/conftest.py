@@ -21,8 +21,16 @@ sys.path.insert(0, str(REPOSITORY / "fixtures"))
 from generator.scenario import read_scenario
 from generator.story import story_files
 
-settings.register_profile("quick", max_examples=30)
+settings.register_profile("quick", max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the property tests to the long run: each tries many inputs."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.slow)
 
 
 def samples_folder() -> Path | None:

@@ -166,6 +166,7 @@ def test_copies_and_other_names_change_no_fate(seed: int, tmp_path: Path) -> Non
     check_harmless(seed, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", QUICK[:4])
 def test_the_order_of_files_does_not_matter(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

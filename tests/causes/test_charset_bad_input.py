@@ -26,6 +26,8 @@ from imctool.knowledge.charsets import _tables, find_charset
 from imctool.model.charset_check import Standing, Verdict
 from imctool.model.text_sample import SAMPLE_LIMIT
 
+pytestmark = pytest.mark.slow
+
 LABELS = sorted(_tables().by_name)
 WITH_CODEC = tuple({one.codec: one for one in _tables().by_name.values() if one.codec}.values())
 RUSSIAN = "Добрый день, уважаемые коллеги. Завтра мы встречаемся в Москве.\r\n".encode("koi8_r")
@@ -207,6 +209,7 @@ def test_random_bytes_under_any_name_have_a_standing(
     assert 0 <= judgement.confidence <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [

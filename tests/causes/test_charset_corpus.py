@@ -168,6 +168,7 @@ def test_every_language_has_its_sentences_and_every_charset_can_write_them() -> 
             assert len(written) >= 300
 
 
+@pytest.mark.slow
 def test_a_mail_of_every_kind_is_what_it_says_by_pythons_own_reader() -> None:
     chance = random.Random("own reader")
     for mail, form in corpus(chance, 80, NT4_DEFAULT):
@@ -267,7 +268,7 @@ def no_false_alarms(folder: Path, seed: str, texts: int) -> None:
 
 
 def test_a_right_label_raises_no_alarm(tmp_path: Path) -> None:
-    no_false_alarms(tmp_path, "few", 1000)
+    no_false_alarms(tmp_path, "few", 400)
 
 
 @pytest.mark.slow

@@ -25,6 +25,8 @@ from imctool.model.charset_check import (
 from imctool.model.evidence import Location
 from imctool.readers.spool_file import spool_file_from_buffer
 
+pytestmark = pytest.mark.slow
+
 FOLDERS = ("ims-bodies", "ims-messages", "mime/mime4j", "ndr")
 QUIET = {Verdict.OK, Verdict.MISSING_LABEL, Verdict.NOT_INSTALLED, Verdict.UNKNOWN_LABEL}
 

@@ -120,6 +120,7 @@ def test_a_long_chain_ends_at_its_charset() -> None:
     assert resolved(own, "x-0") == (65000, "utf_7", "server")
 
 
+@pytest.mark.slow
 def test_many_names_in_one_circle_take_little_time() -> None:
     values = [
         RegistryValue(

@@ -129,6 +129,7 @@ def test_output_goes_to_the_file_and_nowhere_else(tmp_path: Path) -> None:
     assert json.loads(target.read_text())["schema"] == "imctool/diagnosis/1"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_and_no_traceback() -> None:
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full on this system")

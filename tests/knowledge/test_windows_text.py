@@ -13,11 +13,14 @@ from imctool.knowledge.charsets import _tables
 from imctool.knowledge.same_text import looks_same
 from imctool.knowledge.windows_text import windows_decode
 
+pytestmark = pytest.mark.slow
+
 CODECS = sorted({one.codec for one in _tables().by_name.values() if one.codec})
 READ_OTHERWISE = {"latin_1", "koi8_u", "mac_cyrillic", "mac_roman", "iso2022_jp_ext"}
 JAPANESE = "日本語の本文です。「〜」と「−」と「‖」、カタカナ、¢と£と¬。"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 @given(content=st.binary(max_size=60), final=st.booleans(), user_defined=st.booleans())
 def test_any_bytes_are_text_or_not_valid(
@@ -29,6 +32,7 @@ def test_any_bytes_are_text_or_not_valid(
         assert len(text) <= 2 * len(content) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_megabyte_takes_no_longer_than_its_length_allows(codec: str) -> None:
     started = time.perf_counter()
@@ -50,6 +54,7 @@ def test_text_that_python_writes_is_valid(codec: str, text: str) -> None:
         assert looks_same(read, kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_a_character_may_be_cut_only_where_the_end_is_open(codec: str) -> None:
     try:

@@ -49,6 +49,7 @@ def test_an_overlapping_older_copy_adds_nothing(
     assert [m.message_id for m in after.messages if m.fate == "lost"] == lost
 
 
+@pytest.mark.slow
 def test_a_copy_cut_anywhere_within_a_session_adds_nothing(
     tmp_path: Path, diagnosed: Callable[[Path], Diagnosis]
 ) -> None:

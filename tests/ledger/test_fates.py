@@ -131,6 +131,7 @@ def test_a_refused_session_is_refused_and_a_cut_one_incomplete(
     assert Fate.INCOMPLETE in {one.fate for one in diagnosis.messages}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [2, 1500])
 def test_reports_that_name_each_other_hide_no_message(
     site: Callable[..., Path], diagnosed: Callable[[Path], Diagnosis], length: int

@@ -117,6 +117,7 @@ def test_any_bytes_give_the_same_in_blocks_of_any_size(lines: list[bytes], size:
     assert all(line in remaining for line in whole.rstrip(b"\n").split(b"\n") if line)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [b"begin 644 x\n", b"begin ", b"(This file must be converted with BinHex\n", b"=ybegin line=1 ",

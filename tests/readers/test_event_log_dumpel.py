@@ -84,6 +84,7 @@ def test_damaged_lines_are_defects() -> None:
 names = st.text(alphabet="abcXYZ", min_size=1, max_size=10)
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

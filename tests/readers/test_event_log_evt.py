@@ -422,6 +422,7 @@ class TestFiles:
         assert empty == Defect(Location("empty.evt"), "empty file")
 
 
+@pytest.mark.slow
 class TestRealLogs:
     @pytest.mark.parametrize(
         ("name", "walked", "recovered"),

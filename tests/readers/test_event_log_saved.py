@@ -169,6 +169,7 @@ paragraphs = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

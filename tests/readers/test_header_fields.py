@@ -41,6 +41,7 @@ def test_a_mailbox_line_before_the_header_is_passed_over() -> None:
     assert fields_of(b">From me Mon\nA: b\n\n")[0] == [("A", "b")]
 
 
+@pytest.mark.slow
 def test_a_field_longer_than_the_window_is_one_field() -> None:
     text = b"To: " + b"a@b.example,\r\n " * 300_000 + b"c@d\r\nX: y\r\n\r\nbody"
     block = HeaderBlock(text, 0, len(text))

@@ -310,6 +310,7 @@ def test_parts_that_do_not_fit_the_bytes_do_no_harm() -> None:
     assert header_texts(b"=?a?q?b?=", mail) == ()
 
 
+@pytest.mark.slow
 def test_a_header_of_megabytes_in_a_mapped_file(tmp_path: Path) -> None:
     path = tmp_path / "NSBA3BR3"
     to = b",\r\n ".join(b"user%07d@example.com" % number for number in range(70_000))
@@ -340,6 +341,7 @@ def test_no_more_texts_than_the_limit() -> None:
     assert (found[-1].part, found[-1].label) == ("", "b")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "piece",
     ["=?", "=?a?q?", "=?a?q? ", "=?a?q??=41", "=?a?q?x?=", "?=", "=?a?q?=", "=?a*?b?=A?=", "=? "],
@@ -473,6 +475,7 @@ def oracle(content: bytes) -> Iterator[tuple[str, str, bytes]]:
             yield from ((name, label, b" ".join(found)) for label, found in joined.items())
 
 
+@pytest.mark.slow
 def test_the_samples_agree_with_the_standard_library(samples: Path) -> None:
     folders = ("ims-messages", "ims-bodies", "mime/mime4j", "ndr")
     paths = sorted(path for folder in folders for path in (samples / folder).rglob("*"))

@@ -96,6 +96,7 @@ def test_any_text_is_read_without_error(dates: list[str], time: str) -> None:
         assert read is None or read.tzinfo is None
 
 
+@pytest.mark.slow
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2069, 12, 31)), st.sampled_from(DateOrder))
 @settings(max_examples=100, deadline=None)
 def test_a_written_time_reads_back(when: datetime, order: DateOrder) -> None:

@@ -245,6 +245,7 @@ def test_a_thousand_messages_in_each_other_are_cut_at_the_limit(unit: str) -> No
     assert max(part.embedded for part in skeleton.parts) == 100
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_parts_are_cut_at_the_limit_at_once() -> None:
     text = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 100_000
     start = time.perf_counter()

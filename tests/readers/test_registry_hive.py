@@ -357,6 +357,7 @@ class TestHostile:
         root.below("\\".join(["Deeper"] * 100)).values = [number("Value", 1)]
         assert defects(build_hive(root)) == ["key Deeper: what lies below is not read"]
 
+    @pytest.mark.slow
     @settings(max_examples=150, deadline=None)
     @given(st.data())
     def test_no_damage_raises(self, data: st.DataObject) -> None:

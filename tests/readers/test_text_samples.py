@@ -380,6 +380,7 @@ def test_the_sample_holds_all_telling_lines_as_long_as_they_fit(body: bytes) -> 
     assert in_base64 == sample
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 300), st.booleans()), min_size=60, max_size=250))
 def test_a_sample_that_is_cut_holds_the_first_lines_whole(shape: list[tuple[int, bool]]) -> None:
     lines = [b"x" * length + b"\xfc" * tells + b"\n" for length, tells in shape]

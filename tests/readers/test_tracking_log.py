@@ -179,6 +179,7 @@ def test_a_file_is_read_under_its_name(tmp_path: Path):
 _WORD = st.text("abcXYZ019 =/;<>@.-_()\u00e9", max_size=20).map(str.strip)
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(

@@ -89,6 +89,7 @@ def test_an_envelope_line_in_the_body_is_no_reason_to_refuse() -> None:
     assert pickup_form("a@b", ["c@d"], MAIL + b"X-Receiver: z@z\r\n").content.endswith(b"z@z\r\n")
 
 
+@pytest.mark.slow
 @given(st.just("") | ADDRESSES, st.lists(ADDRESSES, min_size=1, max_size=5), TEXTS)
 @example("a@b", ["c@d"], b".")
 def test_a_pickup_file_is_read_back_as_its_envelope_and_text(
