@@ -23,6 +23,9 @@ _STILL_CONVERTED = frozenset({Verdict.MISLABELLED, Verdict.UNDECODABLE, Verdict.
 """The server goes by the label, so that these fail for its code page too."""
 
 
+_MOST_PLAIN = 4096
+
+
 class Verdicts:
     """Gives verdicts for one server; alike texts are judged once."""
 
@@ -32,6 +35,7 @@ class Verdicts:
         self._versions = versions_of(builds)
         self._part = lru_cache(maxsize=1 << 14)(self._of_part)
         self._charset = lru_cache(maxsize=1 << 12)(server.resolve)
+        self._plain: dict[int, tuple[tuple[PartText, ...], tuple[PartCheck, ...]]] = {}
 
     def of_mail(self, one: JudgedMail, checked: MailChecked) -> FileCheck:
         """Return the mail with the verdict on each of its texts."""
@@ -41,9 +45,19 @@ class Verdicts:
             one.kind,
             one.sender_domain,
             one.mime,
-            tuple(map(self._part, checked.parts)),
-            tuple(map(self._of_header, checked.headers)),
+            self._of_parts(checked),
+            tuple(map(self._of_header, checked.headers)) if checked.headers else (),
         )
+
+    def _of_parts(self, checked: MailChecked) -> tuple[PartCheck, ...]:
+        """Return the parts' verdicts; plain mails of one form share theirs (text_check.py)."""
+        known = self._plain.get(id(checked.parts))
+        if known is not None and known[0] is checked.parts:
+            return known[1]
+        parts = tuple(map(self._part, checked.parts))
+        if not checked.tells and len(self._plain) < _MOST_PLAIN:
+            self._plain[id(checked.parts)] = checked.parts, parts
+        return parts
 
     def _of_part(self, text: PartText) -> PartCheck:
         charset = self._charset(text.label) if text.label else None
