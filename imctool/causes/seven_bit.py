@@ -63,19 +63,24 @@ def _is_utf_7(content: bytes) -> bool:
     text = windows_decode(content, UTF_7, final=False)
     if text is None or text.isascii() or not _SHIFTED.search(content):
         return False
+    signs = 0
     scripts: dict[str, int] = {}
     for character in text:
         if character.isascii():
             continue
         if character in _SIGNS:
+            signs += 1
             continue
         script = _script(character)
         if script is None:
             return False
         scripts[script] = scripts.get(script, 0) + 1
+    if signs > sum(scripts.values()) / 2:
+        return False
     east_asian = scripts.pop("EAST ASIAN", 0)
     if east_asian:
-        return east_asian >= _FEWEST_EAST_ASIAN and _is_common(text)
+        fewest = _FEWEST_EAST_ASIAN * (2 if signs else 1)
+        return east_asian >= fewest and _is_common(text)
     return sum(scripts.values()) >= 2 or "LATIN-1" in scripts
 
 
