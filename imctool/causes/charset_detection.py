@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from imctool.causes.plausibility import oddness
 from imctool.causes.seven_bit import seven_bit_codec
-from imctool.knowledge.charsets import charset_of_codec, preferred_name
+from imctool.knowledge.charsets import charset_of_codec, codec_as_windows, preferred_name
 from imctool.knowledge.windows_text import windows_decode
 
 CANDIDATES = (
@@ -27,9 +27,6 @@ CANDIDATES = (
     "cp949", "gb18030", "big5", "johab",
 )  # fmt: skip
 """The 8-bit charsets that mail of the time was written in, as chardet names them."""
-
-_CODEC = {"euc_jis_2004": "euc_jp", "big5": "cp950", "big5hkscs": "cp950", "euc_kr": "cp949"}
-"""chardet's wider codec to the one that does what Windows does."""
 
 _SECOND_OPINIONS = frozenset(
     {
@@ -218,8 +215,8 @@ def _candidates(content: bytes) -> list[str]:
 @cache
 def _codec(name: str) -> str:
     """Return the codec, of those that read as Windows does, for a detector's name."""
-    codec = codecs.lookup(name).name.replace("-", "_")
-    return _CODEC.get(codec, {"iso8859_1": "latin_1"}.get(codec, codec))
+    codec = codec_as_windows(_WHATWG.get(name, name))
+    return "cp950" if codec == "big5hkscs" else codec  # chardet's name for all of Big5
 
 
 @cache
@@ -242,13 +239,10 @@ def _second_opinion(content: bytes) -> str | None:
     detector.feed(content, last=True)
     name = detector.guess(tld=None, allow_utf8=True)
     try:
-        return _codec(_WHATWG.get(name, name))
+        return _codec(name)
     except LookupError:
         return None
 
 
-_WHATWG = {
-    "windows-874": "cp874", "ISO-8859-8-I": "iso8859-8", "GBK": "gbk", "Shift_JIS": "cp932",
-    "EUC-KR": "cp949", "ISO-2022-JP": "iso2022_jp_ext",
-}  # fmt: skip
-"""Names of the WHATWG's Encoding standard that Python does not know, or reads more narrowly."""
+_WHATWG = {"windows-874": "cp874", "ISO-8859-8-I": "iso8859-8"}
+"""Names of the WHATWG's Encoding standard that Python does not know."""

@@ -13,6 +13,7 @@ from imctool.knowledge.charsets import Charset
 from imctool.model.charset_check import (
     FileCheck,
     HeaderCheck,
+    Judgement,
     Outcome,
     PartCheck,
     Standing,
@@ -22,8 +23,8 @@ from imctool.model.charset_check import (
 _STILL_CONVERTED = frozenset({Verdict.MISLABELLED, Verdict.UNDECODABLE, Verdict.AMBIGUOUS})
 """The server goes by the label, so that these fail for its code page too."""
 
-
 _MOST_PLAIN = 4096
+"""So many forms of plain mail are remembered; a spool has few."""
 
 
 class Verdicts:
@@ -60,10 +61,8 @@ class Verdicts:
         return parts
 
     def _of_part(self, text: PartText) -> PartCheck:
-        charset = self._charset(text.label) if text.label else None
-        installed = None if charset is None else self._server.is_installed(charset)
         judgement = text.judgement
-        found = verdict(text.label, charset, judgement.standing, installed)
+        charset, installed, found = self._weighed(text.label, judgement)
         return PartCheck(
             part=text.part,
             content_type=text.content_type,
@@ -78,13 +77,19 @@ class Verdicts:
         )
 
     def _of_header(self, text: HeaderJudged) -> HeaderCheck:
-        charset = self._charset(text.label) if text.label else None
-        installed = None if charset is None else self._server.is_installed(charset)
         judgement = text.judgement
-        found = verdict(text.label, charset, judgement.standing, installed)
+        _, _, found = self._weighed(text.label, judgement)
         return HeaderCheck(
             text.name, text.part, text.label, judgement.detected, found, judgement.note
         )
+
+    def _weighed(
+        self, label: str | None, judgement: Judgement
+    ) -> tuple[Charset | None, bool | None, Verdict]:
+        """Return what the server takes a label for, whether it has the page, and the verdict."""
+        charset = self._charset(label) if label else None
+        installed = None if charset is None else self._server.is_installed(charset)
+        return charset, installed, verdict(label, charset, judgement.standing, installed)
 
     def _outcomes(
         self, text: PartText, found: Verdict, installed: bool | None

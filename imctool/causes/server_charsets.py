@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from imctool.knowledge.charsets import (
+    USER_DEFINED,
     Charset,
     charset_of_page,
     find_charset,
@@ -26,9 +27,6 @@ from imctool.knowledge.charsets import (
 )
 from imctool.model.evidence import Defect, Location
 from imctool.model.settings import RegistryValue
-
-USER_DEFINED = 50000
-"""The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869, Q192546)."""
 
 _CHARSET = re.compile(r"\\mime\\database\\charset\\([^\\]+)\Z")
 _NLS = "\\nls\\codepage"

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from imctool.causes.charset_detection import (
-    NOTHING,
     SEEN,
     Detection,
     detect,
@@ -136,9 +135,9 @@ def _plain_mail(samples: tuple[TextSample, ...]) -> MailChecked:
 def _part_text(sample: TextSample, resolve: Callable[[str], Charset | None]) -> PartText:
     label, content = sample.label, sample.content
     if not content:
-        return _plain_text(
-            sample.part, sample.content_type, label, sample.embedded > 0, sample.in_digest,
-            sample.attachment,
+        return PartText(
+            sample.part, sample.content_type, label, PLAIN, b"", sample.embedded > 0,
+            sample.in_digest, sample.attachment,
         )  # fmt: skip
     charset = resolve(label) if label else None
     judgement = judge(content, charset, may_be_cut=sample.cut or sample.open_end)
@@ -151,19 +150,6 @@ def _part_text(sample: TextSample, resolve: Callable[[str], Charset | None]) -> 
         sample.part, sample.content_type, label, judgement, excerpt, sample.embedded > 0,
         sample.in_digest, sample.attachment,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=4096)
-def _plain_text(
-    part: str,
-    content_type: str,
-    label: str | None,
-    embedded: bool,
-    in_digest: bool,
-    attachment: bool,
-) -> PartText:
-    """Return the text of a part that is plain ASCII: most are, and few are different."""
-    return PartText(part, content_type, label, PLAIN, b"", embedded, in_digest, attachment)
 
 
 def _excerpt(content: bytes, charset: Charset | None) -> bytes:
@@ -331,9 +317,8 @@ def _mixture(content: bytes, codec: str) -> str:
     return f"mixed: {other} of {fitting + other} lines looked at are {name or 'something else'}"
 
 
-_CONFIDENCE = ((True, 0.98, 0.96), (None, 0.96, 0.85), (False, 0.4, 0.6))
+_CONFIDENCE = {True: (0.98, 0.96), None: (0.96, 0.85), False: (0.4, 0.6)}
 """By chardetng's opinion: the share of right answers with many telling bytes, and with few."""
-
 
 _ALONE = (0.93, 0.8)
 """The same where chardetng cannot be asked."""
@@ -341,15 +326,11 @@ _ALONE = (0.93, 0.8)
 
 def _confidence(found: Detection) -> float:
     """Return the share of answers like this one that were right when measured."""
-    if found is NOTHING or found.codec is None:
+    if found.codec is None:
         return 0.0
     if found.by_rule:
         return 1.0
     if not found.enough:
         return 0.5
-    if not has_second_opinion():
-        return _ALONE[found.telling < _MANY]
-    for seconded, with_many, with_few in _CONFIDENCE:
-        if found.seconded is seconded:
-            return with_many if found.telling >= _MANY else with_few
-    return 0.5
+    shares = _CONFIDENCE[found.seconded] if has_second_opinion() else _ALONE
+    return shares[found.telling < _MANY]

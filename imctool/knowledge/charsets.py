@@ -35,6 +35,9 @@ _RESTS_ON = {
 """The page on the left is converted with the table on the right. Documented for 932 (Q155016,
 Q157705); the rest follows from the families of the published MIME database (inferred)."""
 
+USER_DEFINED = 50000
+"""The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869, Q192546)."""
+
 _LONGEST_LABEL = 200
 """No name in the tables is nearly so long; what is longer is no label."""
 
@@ -159,10 +162,19 @@ def charset_of_codec(codec: str) -> Charset | None:
     gives the common one: EUC-KR for ``cp949``, ISO-8859-8 for both orders of Hebrew.
     """
     try:
-        name = codecs.lookup(codec).name.replace("-", "_")
+        return _tables().by_codec.get(codec_as_windows(codec))
     except (LookupError, ValueError):
         return None
-    return _tables().by_codec.get(_AS_WINDOWS.get(name, name))
+
+
+@cache
+def codec_as_windows(codec: str) -> str:
+    """Return the codec, as the tables name it, that reads what ``codec`` does as Windows would.
+
+    Any name or alias of the codec will do. Raises LookupError for one that Python does not know.
+    """
+    name = codecs.lookup(codec).name.replace("-", "_")
+    return _AS_WINDOWS.get(name, name)
 
 
 @cache

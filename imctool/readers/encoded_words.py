@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from imctool.readers.transfer_encoding import NOT_BASE64, from_base64_letters
+
 # The charset may hold blanks and be empty: such words occur, and are what is looked for here.
 _OPENING = re.compile(r"=\?([^?\r\n]{0,128}+)\?([BbQq])\?")
 # What ends a word is followed by two hexadecimal digits, and the same run of characters ends once
@@ -15,8 +17,6 @@ _GOES_ON = re.compile(r"\?=[0-9A-Fa-f]{2}(?:[^?\s=]|\?(?!=)|=(?!\?))*+\?=")
 _ENCODED_BYTE = re.compile(rb"=([0-9A-Fa-f]{2})")
 _BARE_EQUALS = re.compile(rb"=(?![0-9A-Fa-f]{2})")
 _BLANKS = b" \t\r\n\0"
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64))
 
 
 class EncodedWord(NamedTuple):
@@ -82,13 +82,8 @@ def _from_b(text: str) -> tuple[bytes, bool]:
     Where padding stands in the middle, base64 begins anew behind it.
     """
     raw = text.encode("latin-1", "replace").translate(None, _BLANKS).rstrip(b"=")
-    letters = raw.translate(None, _NOT_BASE64)
+    letters = raw.translate(None, NOT_BASE64)
     if len(letters) == len(raw) and len(letters) % 4 != 1:
-        return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4)), True
-    return b"".join(map(_whole_bytes, raw.split(b"="))), False
-
-
-def _whole_bytes(piece: bytes) -> bytes:
-    letters = piece.translate(None, _NOT_BASE64)
-    letters = letters[: len(letters) - (len(letters) % 4 == 1)]
-    return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
+        return from_base64_letters(letters), True
+    pieces = (piece.translate(None, NOT_BASE64) for piece in raw.split(b"="))
+    return b"".join(map(from_base64_letters, pieces)), False

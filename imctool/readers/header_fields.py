@@ -192,7 +192,7 @@ class Parameterised(NamedTuple):
 
 # Each alternative begins with a character that cannot continue the one before, so that a field of
 # any shape is read in one pass.
-_PARAMETER = re.compile(
+PARAMETER = re.compile(
     r"""([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;\s]*+))|"(?:[^"\\]++|\\.)*+"?|[^\s;"]++""",
     re.DOTALL,
 )
@@ -201,7 +201,7 @@ _ONE_PARAMETER = re.compile(
     r"""\s*+([^\s;"()=]++)\s*+;\s*+([^\s;"()*=]++)\s*+=\s*+(?:"([^"\\]*+)"|([^\s;"()=]++))\s*+;?\s*+"""
 )
 _MAIN_VALUE = re.compile(r"[\s;]*+([^\s;]*+)")
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _COMMENT_MARK = re.compile(r'\\.|"(?:[^"\\]++|\\.)*+"?|[()]', re.DOTALL)
 _EXTENDED_NAME = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?")
 
@@ -235,7 +235,7 @@ def _parse(text: str) -> Parameterised:
     plain: dict[str, str] = {}
     extended: dict[str, list[tuple[int, bool, str]]] = {}
     number = 0
-    for found in _PARAMETER.finditer(text, main.end()):
+    for found in PARAMETER.finditer(text, main.end()):
         name = found[1]
         if name is None:
             continue
@@ -246,7 +246,7 @@ def _parse(text: str) -> Parameterised:
         if value is None:
             value = found[3]
         elif "\\" in value:
-            value = _QUOTED_PAIR.sub(r"\1", value)
+            value = QUOTED_PAIR.sub(r"\1", value)
         name = name.lower()
         if "*" in name and (parts := _EXTENDED_NAME.fullmatch(name)):
             section = int(parts[2] or 0)

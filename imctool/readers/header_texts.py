@@ -16,7 +16,13 @@ from imctool.model.mail import Part, SpoolFile
 from imctool.model.text_sample import HeaderText
 from imctool.readers.encoded_words import EncodedWord, encoded_words
 from imctool.readers.file_buffer import WINDOW, Buffer
-from imctool.readers.header_fields import PARAMETER_LIMIT, HeaderBlock, without_comments
+from imctool.readers.header_fields import (
+    PARAMETER,
+    PARAMETER_LIMIT,
+    QUOTED_PAIR,
+    HeaderBlock,
+    without_comments,
+)
 from imctool.readers.hidden_messages import HiddenMessages
 
 TEXT_LIMIT = 1_000
@@ -36,12 +42,6 @@ _EXTENDED = re.compile(rb"\*(?:[0-9]{1,3}\*?)?\s{0,9}=")
 _RAW = re.compile("[\x1b\x80-\xff]")
 _BLANKS = " \t\r\n"
 
-# As in header_fields, where parameters are put together into text; here their bytes are wanted.
-_PARAMETER = re.compile(
-    r"""([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^;\s]*+))|"(?:[^"\\]++|\\.)*+"?|[^\s;"]++""",
-    re.DOTALL,
-)
-_QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _EXTENDED_NAME = re.compile(r"([^*]+)\*(?:(\d{1,3})(\*)?)?")
 _BARE_PERCENT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -205,11 +205,11 @@ def _extended_parameters(value: str) -> dict[str, dict[int, tuple[str, bool]]]:
     """
     parameters: dict[str, dict[int, tuple[str, bool]]] = {}
     text = without_comments(value) if "(" in value else value
-    for found in islice(_PARAMETER.finditer(text), PARAMETER_LIMIT):
+    for found in islice(PARAMETER.finditer(text), PARAMETER_LIMIT):
         parts = _EXTENDED_NAME.fullmatch(found[1] or "")
         if parts is None:
             continue
-        section = found[3] if found[2] is None else _QUOTED_PAIR.sub(r"\1", found[2])
+        section = found[3] if found[2] is None else QUOTED_PAIR.sub(r"\1", found[2])
         percent = parts[2] is None or parts[3] is not None
         sections = parameters.setdefault(parts[1].lower(), {})
         sections.setdefault(int(parts[2] or 0), (section, percent))

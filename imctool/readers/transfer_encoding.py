@@ -15,9 +15,11 @@ from imctool.readers.file_buffer import WINDOW, Buffer, release_pages
 LINE_LIMIT = 4096
 """A longer line is no line of an encoding that puts its letters in lines."""
 
-_NOT_BASE64 = bytes(
+NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 )
+"""The bytes that are no letters of base64."""
+
 _GROUPS_OF_FOUR = re.compile(
     rb"(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)+", re.ASCII
 )
@@ -76,19 +78,22 @@ def _from_base64(blocks: Iterator[bytes]) -> Iterator[bytes]:
     letters = b""  # of a group of four that is not whole
     for raw in blocks:
         before, padding, after = raw.partition(b"=")
-        letters += before.translate(None, _NOT_BASE64)
+        letters += before.translate(None, NOT_BASE64)
         if padding:
-            yield _from_letters(letters)
+            yield from_base64_letters(letters)
             yield from _behind_padding(chain((after,), blocks))
             return
         whole = len(letters) - len(letters) % 4
         yield binascii.a2b_base64(letters[:whole])
         letters = letters[whole:]
-    yield _from_letters(letters)
+    yield from_base64_letters(letters)
 
 
-def _from_letters(letters: bytes) -> bytes:
-    """Return the bytes that base64 letters stand for; a last one alone stands for none."""
+def from_base64_letters(letters: bytes) -> bytes:
+    """Return the bytes that base64 letters stand for; a last one alone stands for none.
+
+    Padding is neither needed nor taken.
+    """
     letters = letters[: len(letters) - (len(letters) % 4 == 1)]
     return binascii.a2b_base64(letters + b"=" * (-len(letters) % 4))
 
@@ -100,7 +105,7 @@ def _behind_padding(blocks: Iterable[bytes]) -> Iterator[bytes]:
             continue
         if len(line) > LINE_LIMIT or not _GROUPS_OF_FOUR.fullmatch(groups):
             return
-        yield b"".join(map(_from_letters, groups.split(b"=")))
+        yield b"".join(map(from_base64_letters, groups.split(b"=")))
 
 
 def _from_quoted_printable(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import fill
 
 from imctool.knowledge.charset_outcomes import Harm, Outcome, predicted_outcomes
-from imctool.knowledge.charsets import drop_down_entry, find_charset, plain_label
+from imctool.knowledge.charsets import USER_DEFINED, drop_down_entry, find_charset, plain_label
 from imctool.model.charset_check import (
     Basis,
     CharsetReport,
@@ -37,8 +37,6 @@ from imctool.repair.charset_files import (
 from imctool.repair.new_file import sync_folder, write_new_file
 
 _NLS_KEY = r"`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Nls\CodePage`"
-_USER_DEFINED = 50000
-"""The page of x-user-defined, whose entry in Nls\\CodePage stops the store (Q187869)."""
 
 _SAVE = "imccopy -save domain"
 _TOLD_IN_STEPS = (
@@ -152,9 +150,9 @@ def _grounds(report: CharsetReport, *, saving: bool) -> Iterator[str]:
 
 
 def _harm(report: CharsetReport) -> Iterator[str]:
-    if _USER_DEFINED in report.code_pages:
+    if USER_DEFINED in report.code_pages:
         yield (
-            f"Remove the value `{_USER_DEFINED}` from {_NLS_KEY}: with it the "
+            f"Remove the value `{USER_DEFINED}` from {_NLS_KEY}: with it the "
             "store stops at a message in that page (Q187869, Q192546)."
         )
     for one in report.warnings:

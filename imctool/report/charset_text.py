@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imctool.model.charset_check import (
@@ -16,7 +16,7 @@ from imctool.model.charset_check import (
 )
 from imctool.report.rows import aligned
 from imctool.report.safe_text import shorten
-from imctool.report.wrapped_lines import MOST, LinePrinter, limited
+from imctool.report.wrapped_lines import MOST, LinePrinter, defect_line, limited
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,33 +36,25 @@ def print_charsets(
     line()
     line("Character Sets to set", "bold")
     _print_settings(report, line, console.width)
-    _print_list(line, "Code pages to install", _pages(report))
-    _print_list(line, "Aliases to add (AliasForCharset)", _aliases(report))
+    line.section("Code pages to install", _pages(report))
+    line.section("Aliases to add (AliasForCharset)", _aliases(report))
     if report.warnings:
         line()
         line("What the server does with such texts", "bold")
         for warned in report.warnings:
             _print_warning(warned, line)
     texts = list(_texts((*report.files, *report.logged), every=every_mail))
-    if texts:
+    title = "Texts" if every_mail else "Texts that are not as they should be"
+    line.section(title, limited(texts, most, str))
+    if not texts:
+        told = report.count_verdicts()
         line()
-        line("Texts" if every_mail else "Texts that are not as they should be", "bold")
-        for text in limited(texts, most, str):
-            line(text, indent=2)
-    elif report.count_verdicts():
-        line()
-        line("Every text is what its label says.", "bold green")
-    else:
-        line()
-        line("No text was found to check.", "bold")
-    _print_list(line, "Notes", report.notes)
-    if report.defects:
-        line()
-        line("Could not be read as it should", "bold")
-        for text in limited(
-            report.defects, most, lambda defect: f"{defect.location}: {defect.reason}"
-        ):
-            line(text, indent=2)
+        line(
+            "Every text is what its label says." if told else "No text was found to check.",
+            "bold green" if told else "bold",
+        )
+    line.section("Notes", report.notes)
+    line.section("Could not be read as it should", limited(report.defects, most, defect_line))
 
 
 def _overview(report: CharsetReport) -> Iterator[str]:
@@ -112,14 +104,6 @@ def _aliases(report: CharsetReport) -> Iterator[str]:
         yield f"{one.alias} = {one.charset}, in {mails}: {one.reason}"
     for label, reason in report.unaliased:
         yield f"none for {shorten(label, _LONGEST_LABEL)}: {reason}"
-
-
-def _print_list(line: LinePrinter, title: str, texts: Iterable[str]) -> None:
-    for place, text in enumerate(texts):
-        if place == 0:
-            line()
-            line(title, "bold")
-        line(text, indent=2)
 
 
 def _print_warning(warned: Warned, line: LinePrinter) -> None:

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from imctool.model.diagnosis import Diagnosis
-from imctool.model.evidence import Defect
 from imctool.model.finding import Confidence, Evidence, Finding, Severity
 from imctool.model.message import Fate, Message
 from imctool.report.documents import count_fates, fix_words, shown_messages
 from imctool.report.safe_text import shorten
-from imctool.report.wrapped_lines import MOST, LinePrinter, limited
+from imctool.report.wrapped_lines import MOST, LinePrinter, defect_line, limited
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,21 +41,12 @@ def print_diagnosis(
         line()
         _print_finding(number, finding, line, most)
     messages = shown_messages(diagnosis, every_message=every_message)
-    if messages:
-        line()
-        line("Messages" if every_message else "Messages with a problem", "bold")
-        for text in limited(messages, most, _message_line):
-            line(text, indent=2)
-    if diagnosis.missing:
-        line()
-        line("Missing evidence", "bold")
-        for one in diagnosis.missing:
-            line(f"{one.evidence}: {one.costs}", indent=2)
-    if diagnosis.defects:
-        line()
-        line("Could not be read as it should", "bold")
-        for text in limited(diagnosis.defects, most, _defect_line):
-            line(text, indent=2)
+    line.section(
+        "Messages" if every_message else "Messages with a problem",
+        limited(messages, most, _message_line),
+    )
+    line.section("Missing evidence", (f"{one.evidence}: {one.costs}" for one in diagnosis.missing))
+    line.section("Could not be read as it should", limited(diagnosis.defects, most, defect_line))
 
 
 def _overview(diagnosis: Diagnosis) -> Iterator[str]:
@@ -142,7 +132,3 @@ def _message_line(message: Message) -> str:
     if message.notes:
         told += f"; note: {'; '.join(message.notes)}"
     return told
-
-
-def _defect_line(defect: Defect) -> str:
-    return f"{defect.location}: {defect.reason}"

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 from imctool.report.safe_text import safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from rich.console import Console
+
+    from imctool.model.evidence import Defect
 
 MOST = 12
 """How many items of a list a text report shows; JSON has all."""
@@ -37,6 +39,19 @@ class LinePrinter:
             break_on_hyphens=False,
         ) or [""]:
             self._console.print(Text(part, style), soft_wrap=True)
+
+    def section(self, title: str, texts: Iterable[str]) -> None:
+        """Print a title and the texts under it; nothing where there is no text."""
+        for place, text in enumerate(texts):
+            if place == 0:
+                self()
+                self(title, "bold")
+            self(text, indent=2)
+
+
+def defect_line(defect: Defect) -> str:
+    """Return where something could not be read as it should, and why."""
+    return f"{defect.location}: {defect.reason}"
 
 
 def limited(items: Any, most: int | None, told: Callable[[Any], str]) -> Iterator[str]:
