@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from textwrap import fill
 
+from imctool.knowledge.builds import versions_of
 from imctool.knowledge.charset_outcomes import Harm, Outcome, predicted_outcomes
 from imctool.knowledge.charsets import USER_DEFINED, drop_down_entry, find_charset, plain_label
 from imctool.model.charset_check import (
@@ -203,7 +204,7 @@ def _code_pages(report: CharsetReport) -> Iterator[str]:
 
 def _once_installed(report: CharsetReport) -> Iterator[str]:
     """Yield what is known to go wrong with these pages once they are there."""
-    versions = frozenset(".".join(build.split(".")[:2]) for build in report.versions)
+    versions = versions_of(report.versions)
     found: dict[Outcome, dict[str, None]] = {}
     for one in report.install:
         for label in one.needed_for:

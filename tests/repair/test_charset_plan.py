@@ -133,6 +133,7 @@ def test_what_an_installed_page_will_do_is_told_before_it_is_installed() -> None
     assert "Once 936 is there, on 5.0:" in at_risk
     assert "(Q166580.) Mended in 5.0 SP1: bring the server there first." in at_risk
     assert "Q166580" not in told(report(versions=("5.5.2650.21",), install=install))
+    assert "Once 936 is there, on 5.0:" in told(report(versions=("5.x",), install=install))
 
 
 def test_the_code_page_behind_an_alias_is_installed_before_it_is_added() -> None:
