@@ -77,6 +77,7 @@ def test_evidence_locations_point_at_what_is_there(story: str) -> None:
             assert place["line"] <= file.read_bytes().count(b"\n") + 1, place
 
 
+@pytest.mark.slow
 def test_the_same_evidence_gives_the_same_bytes_whatever_the_hash_seed() -> None:
     outputs = set()
     options = ["--all", "--format", "json"]

@@ -227,6 +227,7 @@ def test_the_truth_is_that_of_the_contract(
     assert expected_verdicts(content, charset, label, pages) == {verdict}
 
 
+@pytest.mark.slow
 def test_a_small_corpus_gets_the_verdicts_that_are_true(tmp_path: Path) -> None:
     made = corpus(random.Random("small"), 80, NT4_DEFAULT, forms=1)
     judged = run_corpus(tmp_path, made, NT4_DEFAULT)

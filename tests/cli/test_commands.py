@@ -59,6 +59,7 @@ def test_a_healthy_tree_ends_with_0() -> None:
     assert "Nothing wrong found." in ended.stdout
 
 
+@pytest.mark.slow
 def test_output_to_a_pipe_has_no_escape_and_no_line_over_100() -> None:
     ended = process("diagnose", str(STORY))
     assert ended.returncode == 1

@@ -99,6 +99,7 @@ def test_few_messages_are_weighed_for_each_session(
     assert max(asked) <= draft_index.MOST_CANDIDATES
 
 
+@pytest.mark.slow
 def test_a_busy_originators_mail_is_found_by_its_recipient(tmp_path: Path) -> None:
     """Hundreds of others stand nearer in time than the one to that recipient."""
     site = alike(400, timedelta(hours=7))

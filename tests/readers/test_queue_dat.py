@@ -98,6 +98,7 @@ def test_a_name_across_the_edge_of_a_block_is_found_once(
         assert named(tmp_path, data) == [(before, "PBF3S5YB")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", [1, 7, 64])
 def test_a_longer_word_across_the_edge_of_a_block_is_no_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
