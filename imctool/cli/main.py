@@ -20,8 +20,11 @@ COMMANDS = {
     "events": "Normalise any event-log export: one row per event, data section decoded.",
     "list": "List what lies in the spool, filtered and sorted.",
     "recover": "Rebuild lost inbound messages out of Maximum-level protocol logs.",
+    "requeue": "Put failed messages back: Archive to In, Pickup, SMTP, or plain files.",
     "show": "Show one spool file: envelope, headers, part tree, charsets.",
     "trace": "Tell one message's life in time order through every log.",
+    "undo": "Take back what a requeue did.",
+    "verify": "Check that evidence and repairs still are what the record says.",
 }
 """Every command and its one-line help; the module of the same name holds the rest."""
 

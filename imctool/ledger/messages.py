@@ -89,6 +89,12 @@ class Messages(Sequence[Message]):
             [one for one in self.entries if one.fate not in SETTLED or one.number in named]
         )
 
+    def with_message_id(self, ids: Container[str], fates: Container[Fate]) -> Iterator[Message]:
+        """Yield those of these fates whose Message-ID is one of ``ids``."""
+        for entry in self.entries:
+            if entry.fate in fates and self._opener.draft(entry).message_id in ids:
+                yield self.message(entry)
+
     def count_fates(self) -> Counter[Fate]:
         """Return how many messages met each fate."""
         return Counter(entry.fate for entry in self.entries)

@@ -59,7 +59,7 @@ def text_samples(buffer: Buffer, mail: SpoolFile) -> tuple[TextSample, ...]:
     order mark of the former, the sample is the head of the text, in whole characters' units.
     """
     parts = mail.skeleton.parts
-    digested = _digested_messages(parts) if len(parts) > 2 else ()
+    digested = digested_messages(parts) if len(parts) > 2 else ()
     hidden = HiddenMessages(buffer, parts)
     samples: list[TextSample] = []
     for part in parts:
@@ -92,7 +92,7 @@ def _plain_sample(
     )
 
 
-def _digested_messages(parts: tuple[Part, ...]) -> tuple[str, ...]:
+def digested_messages(parts: tuple[Part, ...]) -> tuple[str, ...]:
     """Return what the numbers of the parts of messages in a multipart/digest begin with."""
     digests = {
         part.number.removesuffix("TEXT").rstrip(".")

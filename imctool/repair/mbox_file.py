@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,7 @@ from imctool.repair.new_file import new_file
 class MboxFile:
     """Takes entries, and counts and hashes them; ``path`` None writes nothing.
 
-    After an error in ``add`` no further entry is taken and ``close`` raises the same error: a
+    After an error in writing no further entry is taken and ``close`` raises the same error: a
     part of an entry may stand in the file, which then never gets its name.
     """
 
@@ -32,26 +33,55 @@ class MboxFile:
 
     def add(self, entry: bytes) -> int:
         """Write one entry and return where in the file it begins. Raises OSError."""
+        offset = self.size
+        with self.entry() as write:
+            write(entry)
+        return offset
+
+    @contextmanager
+    def entry(self) -> Iterator[Callable[[bytes], None]]:
+        """Give a function that writes the next bytes of one entry. Raises OSError.
+
+        After any exception of the caller the file is as if the entry had not been begun.
+        """
         if self._error is not None:
             raise self._error
+        size, digest = self.size, self._digest.copy()
+        try:
+            yield self._write
+        except BaseException:
+            self._take_back(size)
+            self.size, self._digest = size, digest
+            raise
+
+    def _write(self, content: bytes) -> None:
         try:
             if self._path is not None:
                 if self._stream is None:
                     self._stream = self._stack.enter_context(new_file(self._path))
-                self._stream.write(entry)
+                self._stream.write(content)
         except OSError as error:
             self._error = error
             raise
-        offset = self.size
-        self.size += len(entry)
-        self._digest.update(entry)
-        return offset
+        self.size += len(content)
+        self._digest.update(content)
+
+    def _take_back(self, size: int) -> None:
+        if self._stream is None or self._error is not None:
+            return
+        try:
+            self._stream.seek(size)
+            self._stream.truncate()
+        except OSError as error:
+            self._error = error
 
     def close(self) -> None:
-        """Make the file appear. Raises OSError, and then leaves nothing behind."""
+        """Make the file appear, unless it is empty. Raises OSError, and then leaves nothing."""
         if self._error is not None:
             self.abandon()
             raise self._error
+        if not self.size:
+            self.abandon()
         self._stack.close()
 
     def abandon(self) -> None:

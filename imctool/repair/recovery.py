@@ -10,7 +10,6 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -25,7 +24,8 @@ from imctool.repair.log_texts import Candidate, LogText
 from imctool.repair.manifest import NAME, log_file, manifest_bytes
 from imctool.repair.mbox_file import MboxFile
 from imctool.repair.message_forms import FormRefusedError, mbox_entry, pickup_form
-from imctool.repair.new_file import sync_folder, write_new_file
+from imctool.repair.new_file import write_new_file
+from imctool.repair.output_folder import OutputFolder
 
 MBOX_NAME = "recovered.mbox"
 
@@ -169,17 +169,15 @@ def recover(
     that the same command can be given once more. A dry run reads all and writes nothing. Raises
     OSError where the folder cannot be made.
     """
-    run = _Run(plan, target, clock)
-    made = [] if target.dry_run else _make_folder(target.folder)
+    run = _Run(plan, target, clock, OutputFolder(target.folder))
     try:
+        if not target.dry_run:
+            run.output.make()
         for text in texts:
             run.take(text)
         run.finish(logs)
     except BaseException:
         run.withdraw()
-        with suppress(OSError):  # another may have put something there
-            for folder in made:
-                folder.rmdir()
         raise
     return Recovery(
         target.shown,
@@ -193,17 +191,6 @@ def recover(
     )
 
 
-def _make_folder(folder: Path) -> list[Path]:
-    """Make the folder and those above it; return what was made, the innermost first."""
-    missing = []
-    for one in (folder, *folder.parents):
-        if one.exists():
-            break
-        missing.append(one)
-    folder.mkdir(parents=True, exist_ok=True)
-    return missing
-
-
 @dataclass(slots=True)
 class _Run:
     """What one run has done so far, by the candidates' numbers."""
@@ -211,9 +198,9 @@ class _Run:
     plan: RecoveryPlan
     target: Target
     clock: ServerClock
+    output: OutputFolder
     messages: dict[int, RecoveredMessage] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
-    written: list[Path] = field(default_factory=list)
     mbox: MboxFile | None = None
     manifest: str | None = None
     problem: str | None = None
@@ -261,7 +248,7 @@ class _Run:
         if not self.target.dry_run:
             path = self.target.folder / name
             write_new_file(path, content)
-            self.written.append(path)
+            self.output.wrote(path)
         return told
 
     def _told(self, one: LogText, text: bytes, name: str) -> RecoveredMessage:
@@ -327,11 +314,11 @@ class _Run:
         try:
             used = self._logs(logs)
             told = [one for _, one in sorted(self.messages.items())]
-            sync_folder(self.target.folder)
+            self.output.sync()
             path = self.target.folder / NAME
             write_new_file(path, manifest_bytes(self.target.form, used, told))
-            self.written.append(path)
-            sync_folder(self.target.folder)
+            self.output.wrote(path)
+            self.output.sync()
         except OSError as error:
             self.problem = f"{NAME} cannot be written: {error.strerror or error}"
         else:
@@ -361,11 +348,10 @@ class _Run:
             self.messages[number] = replace(one, size=mbox.size, sha256=mbox.sha256)
             self.actions[number] = replace(self.actions[number], sha256=mbox.sha256)
         if not self.target.dry_run:
-            self.written.append(self.target.folder / MBOX_NAME)
+            self.output.wrote(self.target.folder / MBOX_NAME)
 
     def withdraw(self) -> None:
         """Take away what was written: without a manifest nothing tells where it is from."""
         if self.mbox is not None:
             self.mbox.abandon()
-        for path in self.written:
-            path.unlink(missing_ok=True)
+        self.output.withdraw()

@@ -1,0 +1,184 @@
+"""From the evidence, or from a saved plan, to the plan of a requeue."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from imctool.cli.changing import quoted
+from imctool.cli.options import Reading, opened_case, overlaps
+from imctool.model.evidence import FileCount
+
+if TYPE_CHECKING:
+    from imctool.ledger.ledger import Ledger
+    from imctool.model.evidence import Defect
+    from imctool.model.mail import SpoolFile
+    from imctool.model.message import Message
+    from imctool.model.requeue import Objection, RequeueItem, RequeuePlan
+    from imctool.readers.collection import Collection
+    from imctool.repair.folder import Folder
+    from imctool.repair.known_journals import HandedOver
+    from imctool.repair.requeue import Request, Requeued
+    from imctool.repair.requeue_selection import Choice, Judged
+
+_ARTICLE_DIGITS = 6
+
+
+class Planner:
+    """Makes the plan of a run; ``files`` and ``defects`` are those of the evidence it read."""
+
+    def __init__(
+        self, reading: Reading, path: str, choice: dict[str, Any], request: Request
+    ) -> None:
+        self.files = FileCount()
+        self.defects: list[Defect] = []
+        self.nothing_read = False
+        self._reading = reading
+        self._path = path
+        self._choice = choice
+        self._request = request
+
+    def plan(self, imcdata: Folder, before: Mapping[str, HandedOver]) -> RequeuePlan:
+        """Return the plan for a spool; ``before`` is what journals have handed over."""
+        if self._choice["apply_file"] is not None:
+            return self._saved(imcdata, before)
+        return self._made(imcdata, before)
+
+    def _saved(self, imcdata: Folder, before: Mapping[str, HandedOver]) -> RequeuePlan:
+        from dataclasses import replace
+
+        from imctool.repair.changing import IntegrityError
+        from imctool.repair.known_journals import identity
+        from imctool.repair.plan_file import PlanError, load_plan
+        from imctool.repair.requeue_plan import not_again
+
+        file = self._choice["apply_file"]
+        try:
+            saved = load_plan(Path(file))
+        except PlanError as error:
+            raise IntegrityError(str(error)) from error
+        here = identity(imcdata)
+        if (saved.spool.device, saved.spool.inode) != (here.device, here.inode):
+            raise IntegrityError(f"{file} is the plan of another spool, {saved.spool.path}")
+        server = self._request.submission.server if self._request.submission else None
+        if saved.plan.via is not self._request.via or saved.server != (
+            str(server) if server else None
+        ):
+            raise click.UsageError(f"{file} goes by --via {saved.plan.via}: give the same")
+        plan = saved.plan
+        return replace(plan, imcdata=imcdata.path, items=tuple(not_again(plan.items, before)))
+
+    def _made(self, imcdata: Folder, before: Mapping[str, HandedOver]) -> RequeuePlan:
+        from dataclasses import replace
+
+        from imctool.cli.diagnose import nothing_read
+        from imctool.ledger.ledger import build_ledger
+        from imctool.readers.collection import collect
+        from imctool.repair.requeue_plan import make_plan
+        from imctool.repair.requeue_selection import select, unnamed
+
+        reading, request = self._reading, self._request
+        names = _names(self._choice["spool"])
+        choice = self._selection(frozenset(names))
+        root = Path(self._path)
+        with opened_case(self._choice["case_file"], [root]) as case:
+            collection = collect(
+                [root], date_order=reading.date_order, jobs=reading.jobs, case=case
+            )
+            self.files, self.defects = collection.files, sorted(collection.defects)
+            self.nothing_read = nothing_read(collection)
+            ledger = build_ledger(collection, reading.zone)
+            judge = _judge(collection, ledger)
+            selection = select(ledger.messages, request.spool, request.shown, choice, judge)
+        plan = make_plan(
+            selection,
+            imcdata,
+            request.via,
+            forced=choice.forced,
+            before=before,
+            most=self._choice["most"],
+            queue_dat=self._choice["queue_dat"] == "rename",
+        )
+        return replace(plan, unnamed=unnamed(names, plan.items))
+
+    def _selection(self, names: frozenset[str]) -> Choice:
+        from imctool.model.requeue import Reason
+        from imctool.repair.requeue_selection import Choice
+
+        given = self._choice
+        return Choice(
+            names=names,
+            every=given["every"],
+            articles=frozenset(map(_article, given["causes"])),
+            domains=frozenset(one.lower().lstrip("@") for one in given["domains"]),
+            charsets=frozenset(one.strip().lower() for one in given["charsets"]),
+            wanted=lambda message: overlaps(self._reading, message.first, message.last),
+            forced=frozenset(map(Reason, given["forced"])),
+        )
+
+    def mend(self, item: RequeueItem, objection: Objection) -> str | None:
+        """Return the command that mends what speaks against a message, or tells more of it."""
+        from imctool.cli.main import COMMANDS
+        from imctool.model.requeue import Reason
+
+        root = quoted(self._path)
+        file = quoted(os.path.join(self._path, item.location))
+        command = {
+            Reason.OVER_LIMIT: f"ndr-split {file} -o split --ndr",
+            Reason.CHARSET: f"charset-check {root} --fix-plan charset-plan",
+            Reason.STORE_CRASH: f"show {file}",
+            None: f"show {file}",
+        }.get(objection.reason, f"trace {root} {quoted(item.name)}")
+        return f"imctool {command}" if command.split()[0] in COMMANDS else None
+
+
+def _names(given: tuple[str, ...]) -> dict[str, str]:
+    """Return the spool names asked for, upper case, with how they were given."""
+    words: list[str] = []
+    for one in given:
+        words += sys.stdin.read().split() if one == "-" else [one]
+    return {word.upper(): word for word in words}
+
+
+def _article(text: str) -> str:
+    digits = text.strip().upper().removeprefix("Q")
+    if not digits.isdigit() or len(digits) != _ARTICLE_DIGITS:
+        raise click.UsageError(f"{text!r} is no article; write Q230250")
+    return f"Q{digits}"
+
+
+def _judge(collection: Collection, ledger: Ledger) -> Callable[[Message, SpoolFile], Judged]:
+    """Return what tells of a message why it failed, and what it would do again."""
+    from imctool.causes.case import Case
+    from imctool.causes.findings import Tool, find_causes
+    from imctool.causes.redelivery import Explained, RedeliveryJudge, explained_messages
+    from imctool.causes.server_charsets import server_charsets
+    from imctool.knowledge.cause import load_causes
+    from imctool.repair.requeue_selection import Judged
+
+    case = Case.open(ledger, collection.registry, collection.character_sets)
+    explained = explained_messages(find_causes(case, load_causes(), Tool(frozenset(), ())))
+    harm = RedeliveryJudge(server_charsets(collection.registry), ledger.server.versions)
+    nothing = Explained()
+
+    def judge(message: Message, file: SpoolFile) -> Judged:
+        known = explained.get(message.number, nothing)
+        return Judged(
+            known.articles,
+            (*known.objections, *harm.objections(file)),
+            (*known.warnings, *harm.warnings(file)),
+        )
+
+    return judge
+
+
+def keep_plan(told: Requeued, file: str, server: str | None) -> None:
+    """Save the plan of a run. Ends it where the file cannot be written."""
+    from imctool.repair.plan_file import SavedPlan, save_plan
+
+    save_plan(SavedPlan(told.plan, told.spool, server), Path(file))

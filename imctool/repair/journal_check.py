@@ -1,0 +1,141 @@
+"""Checks that what a journal tells of is still so: its own lines, and each file it speaks of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from imctool.model.action import ActionKind
+from imctool.model.export import Difference, DifferenceKind, ManifestCheck
+from imctool.model.journal import FileIdentity, Outcome, Recorded
+from imctool.repair.folder import Folder, open_folder
+from imctool.repair.journal import FOLDER_NAME, load_journal
+from imctool.repair.journal_lines import JournalContent
+from imctool.repair.moves import reason_of
+from imctool.repair.settling import digest_of, open_below, status_of
+
+
+def check_journal(journal: Path, imcdata: Path | None = None) -> ManifestCheck:
+    """Compare a journal's lines with their checks, and the files with what it says of them.
+
+    ``imcdata`` is where the spool lies now; else beside the journal, or where the journal says.
+    Raises OSError where the journal or the spool cannot be read, JournalError where it is none.
+    """
+    with ExitStack() as stack:
+        folder = open_folder(journal.parent)
+        stack.callback(folder.close)
+        content = load_journal(folder, journal.name)
+        differences = [
+            Difference(
+                f"{journal} line {one.line}", DifferenceKind.BYTES,
+                f"{one.reason} (offset {one.offset})",
+            )
+            for one in content.defects
+        ]  # fmt: skip
+        if content.torn:
+            differences.append(
+                Difference(
+                    f"{journal} offset {content.length}", DifferenceKind.BYTES,
+                    f"the last {content.torn} bytes are no whole line: the run was cut off there",
+                )
+            )  # fmt: skip
+        lines = len(differences)
+        expected = _expected(content)
+        if not content.runs and not expected:
+            return ManifestCheck(lines, tuple(differences), ("no run stands in it",))
+        root = open_folder(_root(journal, content, imcdata))
+        stack.callback(root.close)
+        for path, file in sorted(expected.items()):
+            difference = _difference(root, path, file)
+            if difference is not None:
+                differences.append(difference)
+        differences += _doubled(content, expected, root)
+    return ManifestCheck(len(expected) + 1, tuple(differences), tuple(_notes(content)))
+
+
+def _root(journal: Path, content: JournalContent, imcdata: Path | None) -> Path:
+    if imcdata is not None:
+        return imcdata
+    folder = Path(os.path.realpath(journal)).parent
+    return folder.parent if folder.name == FOLDER_NAME else Path(content.spool.path)
+
+
+def _expected(content: JournalContent) -> dict[str, FileIdentity]:
+    """Return which file should lie at each path that the journal speaks of."""
+    expected: dict[str, FileIdentity] = {}
+    for one in content.operations.values():
+        operation = one.operation
+        if operation.kind is ActionKind.MOVE:
+            if one.outcome is Outcome.DONE and operation.target is not None:
+                expected.pop(operation.source, None)
+                expected[operation.target] = operation.file
+            elif one.outcome in {Outcome.DROPPED, Outcome.FAILED}:
+                expected.setdefault(operation.source, operation.file)
+        elif operation.undoes is None:
+            expected[operation.source] = operation.file
+            if one.outcome is Outcome.DONE and one.staged is not None and operation.target:
+                expected[operation.target] = FileIdentity(
+                    one.staged.sha256, one.staged.size, 0, 0, 0
+                )
+        elif one.outcome is Outcome.DONE:
+            expected.pop(operation.source, None)
+    return expected
+
+
+def _difference(root: Folder, path: str, file: FileIdentity) -> Difference | None:
+    folder, _, name = path.rpartition("/")
+    with ExitStack() as stack:
+        try:
+            opened = open_below(root, folder, stack)
+            found = status_of(opened, name)
+            if found is None:
+                return Difference(
+                    path, DifferenceKind.MISSING,
+                    "it is not there: the service took it up since, or somebody removed it",
+                )  # fmt: skip
+            if not found.is_regular:
+                return Difference(path, DifferenceKind.OUTSIDE, "it is no regular file")
+            if found.size != file.size:
+                reason = f"it has {found.size} bytes, not {file.size}"
+                return Difference(path, DifferenceKind.SIZE, reason)
+            if digest_of(opened, name) != file.sha256:
+                return Difference(path, DifferenceKind.BYTES, "its bytes are not those recorded")
+        except OSError as error:
+            return Difference(path, DifferenceKind.UNREADABLE, reason_of(error))
+    return None
+
+
+def _doubled(
+    content: JournalContent, expected: dict[str, FileIdentity], root: Folder
+) -> Iterator[Difference]:
+    """Yield the messages that lie under the name they were moved from as well."""
+    for one in content.operations.values():
+        operation = one.operation
+        if (
+            operation.kind is not ActionKind.MOVE
+            or one.outcome is not Outcome.DONE
+            or operation.source in expected
+        ):
+            continue
+        if _difference(root, operation.source, operation.file) is None:
+            yield Difference(
+                operation.source, DifferenceKind.BYTES,
+                f"the same bytes lie here and were moved to {operation.target}: it is there twice "
+                "or came back",
+            )  # fmt: skip
+
+
+def _notes(content: JournalContent) -> Iterator[str]:
+    left: list[Recorded] = content.open_operations
+    if left:
+        yield (
+            f"a run was cut off with {len(left)} steps open: give the same requeue or undo again "
+            "to settle them"
+        )
+    elif not content.ended:
+        yield "a run was cut off between two steps: nothing is open"
+    sent = sum(one.operation.kind is ActionKind.SUBMIT for one in content.operations.values())
+    if sent:
+        yield f"{sent} messages went to a mail server: of these only the archived file is checked"

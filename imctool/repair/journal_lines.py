@@ -1,0 +1,230 @@
+"""The journal as text: JSON lines, each of which vouches for itself and for the one before.
+
+A line ends in a check: the first 32 hexadecimal digits of SHA-256 over the check of the line
+before it and the line without its own. A line that is changed, taken out or put in is told by
+it. A last line without its line end was cut by a crash and counts as never written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imctool.model.action import ActionKind
+from imctool.model.journal import (
+    FileIdentity,
+    JournalDefect,
+    Operation,
+    Outcome,
+    Recorded,
+    SpoolIdentity,
+    Staged,
+    Transaction,
+)
+
+SCHEMA = "imctool/journal/1"
+
+_DIGITS = 32
+_CHECK = re.compile(rb',"check":"([0-9a-f]{%d})"}' % _DIGITS)
+_CHECK_LENGTH = len(',"check":""}') + _DIGITS
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+_START = b'{"record":"begin","schema":"%b"' % SCHEMA.encode("ascii")
+_NONE = "not a journal of imctool: its first line is none of a journal"
+
+Record = Mapping[str, Any]
+
+
+class JournalError(ValueError):
+    """A journal cannot be relied on; the text names the line and says why."""
+
+
+def journal_line(record: Record, previous: str) -> tuple[bytes, str]:
+    """Return a record as a line with its line end, and the line's check."""
+    body = _ENCODE(record).encode("ascii")
+    check = _check(previous, body)
+    return b'%b,"check":"%b"}\n' % (body[:-1], check.encode("ascii")), check
+
+
+def _check(previous: str, body: bytes) -> str:
+    return hashlib.sha256(previous.encode("ascii") + body).hexdigest()[:_DIGITS]
+
+
+def intent_record(one: Operation) -> Record:
+    """Return what is written before an operation begins."""
+    record: dict[str, Any] = {
+        "record": "intent", "number": one.number, "kind": str(one.kind),
+        "spool_name": one.spool_name, "from": one.source, "to": one.target,
+        "sha256": one.file.sha256, "size": one.file.size, "device": one.file.device,
+        "inode": one.file.inode, "mtime_ns": one.file.modified_ns, "recipients": one.recipients,
+    }  # fmt: skip
+    if one.copied:
+        record["copied"] = True
+    if one.undoes is not None:
+        record["undoes"] = one.undoes
+    if one.server is not None:
+        record["server"] = one.server
+    return record
+
+
+def outcome_record(number: int, outcome: Outcome, time: str, reason: str | None = None) -> Record:
+    """Return what is written when an operation has ended."""
+    record = {"record": str(outcome), "number": number, "time": time}
+    return record if reason is None else {**record, "reason": reason}
+
+
+@dataclass(slots=True)
+class JournalContent:
+    """What a journal says, and how far it can be relied on.
+
+    ``runs`` are the heads of the runs that wrote it. ``length`` is where its last whole line
+    ends, ``torn`` how many bytes follow. ``check`` is that of the last line. ``ended`` says
+    whether the last run ended in good order.
+    """
+
+    runs: list[Record] = field(default_factory=list)
+    operations: dict[int, Recorded] = field(default_factory=dict)
+    defects: list[JournalDefect] = field(default_factory=list)
+    length: int = 0
+    torn: int = 0
+    check: str = ""
+    ended: bool = False
+
+    @property
+    def spool(self) -> SpoolIdentity:
+        """The spool that the journal belongs to; only of a journal that has a run."""
+        found = self.runs[0]["spool"]
+        return SpoolIdentity(found["path"], found["device"], found["inode"])
+
+    @property
+    def open_operations(self) -> list[Recorded]:
+        """The operations of which nothing tells how they ended, in order."""
+        return [one for one in self.operations.values() if one.is_open]
+
+    @property
+    def next_number(self) -> int:
+        """The number for the next operation."""
+        return max(self.operations, default=0) + 1
+
+
+def read_journal(content: bytes) -> JournalContent:
+    """Return what a journal's bytes say; lines that are not as written become defects.
+
+    A file that holds nothing, or the beginning of a first line, is a journal without a run.
+    Raises JournalError where it is no journal at all.
+    """
+    journal = JournalContent()
+    end = content.rfind(b"\n") + 1
+    journal.length, journal.torn = end, len(content) - end
+    if not end and not _START.startswith(content[: len(_START)]):
+        raise JournalError(_NONE)
+    before = {""}
+    offset = 0
+    for number, line in enumerate(content[:end].split(b"\n")[:-1], 1):
+        body, stored = _split(line)
+        computed = {_check(previous, body) for previous in before}
+        if stored in computed:
+            _take(journal, body, number, offset)
+            before = {stored}
+        else:
+            reason = "the line is not as it was written"
+            journal.defects.append(JournalDefect(number, offset, reason))
+            # The next line vouches for this one's check: for the one that stands here, or for
+            # the one that the line would have, if it is the check itself that was changed.
+            before = computed if stored is None else {*computed, stored}
+        journal.check = stored or ""
+        offset += len(line) + 1
+    if journal.defects and not journal.runs and not journal.operations:
+        raise JournalError(_NONE)
+    return journal
+
+
+def _split(line: bytes) -> tuple[bytes, str | None]:
+    """Return a line without its check, and the check; None where it has none."""
+    found = _CHECK.fullmatch(line, max(len(line) - _CHECK_LENGTH, 0))
+    if found is None:
+        return line, None
+    return line[: found.start()] + b"}", found[1].decode("ascii")
+
+
+def _take(journal: JournalContent, body: bytes, line: int, offset: int) -> None:
+    try:
+        record = json.loads(body)
+        _take_record(journal, record)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"the record cannot be understood: {error!r}"
+        journal.defects.append(JournalDefect(line, offset, reason))
+
+
+def _take_record(journal: JournalContent, record: Record) -> None:
+    kind = record["record"]
+    if kind == "begin":
+        if record["schema"] != SCHEMA:
+            raise ValueError(f"schema {record['schema']!r}")
+        spool = record["spool"]
+        SpoolIdentity(str(spool["path"]), int(spool["device"]), int(spool["inode"]))
+        journal.runs.append(record)
+        journal.ended = False
+    elif kind == "end":
+        journal.ended = True
+    elif kind == "intent":
+        _take_intent(journal, record)
+    else:
+        _take_progress(journal.operations[record["number"]], journal, record)
+
+
+def _take_intent(journal: JournalContent, record: Record) -> None:
+    number = int(record["number"])
+    operation = Operation(
+        number=number,
+        kind=ActionKind(record["kind"]),
+        source=str(record["from"]),
+        target=record["to"],
+        file=FileIdentity(
+            str(record["sha256"]), int(record["size"]), int(record["device"]),
+            int(record["inode"]), int(record["mtime_ns"]),
+        ),
+        spool_name=record["spool_name"],
+        recipients=int(record["recipients"]),
+        copied=bool(record.get("copied")),
+        undoes=record.get("undoes"),
+        server=record.get("server"),
+    )  # fmt: skip
+    earlier = journal.operations.get(number)
+    if earlier is not None and not earlier.is_open:
+        raise ValueError(f"operation {number} was ended before")
+    journal.operations[number] = Recorded(operation)
+
+
+def _take_progress(one: Recorded, journal: JournalContent, record: Record) -> None:
+    kind = record["record"]
+    if kind == "staged":
+        one.staged = Staged(str(record["sha256"]), int(record["size"]))
+    elif kind == "ending":
+        one.transactions.append(Transaction(tuple(map(str, record["recipients"]))))
+    elif kind == "accepted":
+        one.transactions[-1].reply = str(record["reply"])
+    elif kind == "rejected":
+        one.transactions[-1].failed = True
+    elif kind == "refused":
+        reply = str(record["reply"])
+        one.refused += [(str(each), reply) for each in record["recipients"]]
+    else:
+        one.outcome = Outcome(kind)
+        one.reason = record.get("reason")
+        one.time = record.get("time")
+        if one.outcome is Outcome.DONE and one.operation.undoes is not None:
+            journal.operations[one.operation.undoes].undone_by = one.operation.number
+
+
+def lines_of(records: Iterable[Record], previous: str) -> tuple[bytes, str]:
+    """Return several records as lines, and the check of the last."""
+    lines = []
+    for record in records:
+        line, previous = journal_line(record, previous)
+        lines.append(line)
+    return b"".join(lines), previous

@@ -1,0 +1,157 @@
+"""Makes the plan of a requeue: each selected file hashed, and what its place speaks against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+from imctool.model.journal import FileIdentity
+from imctool.model.requeue import Objection, Reason, RequeueItem, RequeuePlan, Via
+from imctool.repair.folder import Folder
+from imctool.repair.known_journals import HandedOver
+from imctool.repair.moves import Place, digest, name_taken, unreadable
+from imctool.repair.requeue_selection import Selection, without_forced
+from imctool.repair.settling import open_below, status_of
+
+QUEUE_DAT = "queue.dat"
+QUEUE_OLD = "Queue.old"
+
+_ONLY_FOR_THIS_SERVER = frozenset({Reason.OVER_LIMIT, Reason.CHARSET, Reason.STORE_CRASH})
+"""What harms the server that the spool is of: no matter where the message goes elsewhere."""
+
+
+def make_plan(
+    selection: Selection,
+    imcdata: Folder,
+    via: Via,
+    *,
+    forced: Iterable[Reason] = (),
+    before: Mapping[str, HandedOver] | None = None,
+    most: int | None = None,
+    queue_dat: bool = False,
+) -> RequeuePlan:
+    """Return the plan: every file opened, hashed and held against what is known.
+
+    ``before`` tells by the hash of a file when and how a journal has it handed over before.
+    Of the items that nothing speaks against the first ``most`` stay. Raises OSError where the
+    folders cannot be opened.
+    """
+    forced = frozenset(forced)
+    with ExitStack() as stack:
+        items = list(_looked_at(selection.items, imcdata, via, stack))
+    items = list(_by_hash(items))
+    items = list(not_again(items, before or {}))
+    if via not in {Via.IN, Via.PICKUP}:
+        items = [_for_another_server(one) for one in items]
+    items = list(without_forced(items, forced))
+    kept, left = _first(items, most)
+    return RequeuePlan(
+        via=via,
+        imcdata=imcdata.path,
+        items=tuple(kept),
+        left=left,
+        unknown=selection.unknown,
+        queue_dat=find_queue_dat(imcdata) if queue_dat else None,
+    )
+
+
+def _looked_at(
+    items: Iterable[RequeueItem], imcdata: Folder, via: Via, stack: ExitStack
+) -> Iterator[RequeueItem]:
+    places: dict[str, Place] = {}
+    taken: dict[str, str] | None = None
+    for one in items:
+        path = one.source.rpartition("/")[0]
+        if path not in places:
+            folder = open_below(imcdata, path, stack)
+            places[path] = Place(folder, path)
+        try:
+            found = replace(one, file=identity_of(places[path].folder, one.name))
+        except OSError as error:
+            text = unreadable(error)
+            yield replace(one, objections=(*one.objections, Objection(None, text)))
+            continue
+        if via is Via.IN:
+            if taken is None:
+                inbound = places[path].path.rpartition("/")[0]
+                folder = open_below(imcdata, inbound, stack)
+                taken = {name.lower(): name for name in folder.names()}
+            known = taken.get(one.name.lower())
+            if known is not None:
+                text = name_taken(path.rpartition("/")[0], one.name, known)
+                found = replace(found, objections=(*found.objections, Objection(None, text)))
+        yield found
+
+
+def identity_of(folder: Folder, name: str) -> FileIdentity:
+    """Return what tells that a file is still the one it is now. Raises OSError."""
+    file = folder.read(name)
+    try:
+        status = file.status()
+        return FileIdentity(
+            digest(file), status.size, status.device, status.inode, status.modified_ns
+        )
+    finally:
+        file.close()
+
+
+def _by_hash(items: Iterable[RequeueItem]) -> Iterator[RequeueItem]:
+    """Yield the items; a file with the bytes of an earlier one is held."""
+    first: dict[str, str] = {}
+    for one in items:
+        known = first.get(one.file.sha256) if one.file is not None else None
+        if known is not None:
+            text = f"it has the same bytes as {known}, which is selected too"
+            yield replace(one, objections=(*one.objections, Objection(Reason.DUPLICATE, text)))
+            continue
+        if one.file is not None and not one.objections:
+            first[one.file.sha256] = one.name
+        yield one
+
+
+def not_again(
+    items: Iterable[RequeueItem], before: Mapping[str, HandedOver]
+) -> Iterator[RequeueItem]:
+    """Yield the items; one that a journal has handed over before is held.
+
+    Not one that was put back into In and has failed again since.
+    """
+    for one in items:
+        known = before.get(one.file.sha256) if one.file is not None else None
+        if known is None or (known.into_in and one.failed is not None and one.failed > known.time):
+            yield one
+        else:
+            held = Objection(Reason.SUBMITTED, known.text)
+            yield replace(one, objections=(*one.objections, held))
+
+
+def _for_another_server(one: RequeueItem) -> RequeueItem:
+    held = tuple(each for each in one.objections if each.reason not in _ONLY_FOR_THIS_SERVER)
+    return replace(one, objections=held)
+
+
+def _first(items: Iterable[RequeueItem], most: int | None) -> tuple[list[RequeueItem], int]:
+    """Return the items up to the first ``most`` that go, and how many more would go."""
+    kept: list[RequeueItem] = []
+    going = left = 0
+    for one in items:
+        if one.objections:
+            kept.append(one)
+        elif most is None or going < most:
+            going += 1
+            kept.append(one)
+        else:
+            left += 1
+    return kept, left
+
+
+def find_queue_dat(imcdata: Folder) -> RequeueItem | None:
+    """Return Queue.dat as something to rename, None where there is none. Raises OSError."""
+    names = {name.lower(): name for name in imcdata.names()}
+    name = names.get(QUEUE_DAT)
+    if name is None or status_of(imcdata, name) is None:
+        return None
+    known = names.get(QUEUE_OLD.lower())
+    held = () if known is None else (Objection(None, name_taken("Imcdata", QUEUE_OLD, known)),)
+    return RequeueItem(name, name, identity_of(imcdata, name), objections=held)

@@ -1,0 +1,326 @@
+"""Selects the messages to requeue, and finds what speaks against each.
+
+Only evidence of failure selects a message: that a file lies in the archive proves nothing, for
+archival may be on (Q189731). Selected by name, or all of them, a message goes without such
+evidence; that it was delivered, or would be twice, speaks against it even then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from imctool.ledger.clock import ServerClock
+from imctool.ledger.draft import comparable
+from imctool.ledger.fates import ARCHIVED_BY, DELIVERED_INBOUND
+from imctool.ledger.messages import Messages
+from imctool.model.direction import Direction
+from imctool.model.evidence import InputKind
+from imctool.model.mail import MailFormat, SpoolFile
+from imctool.model.message import Fate, Message
+from imctool.model.requeue import Objection, Reason, RequeueItem
+from imctool.model.smtp import Outcome
+from imctool.model.spool_name import SpoolName
+from imctool.repair.spool_root import SpoolRoot
+
+ENVELOPE_CUT = ("envelope is cut short", "envelope has no end signature", "envelope holds no")
+"""How the reader's words begin for an envelope that does not hold what a server needs."""
+
+_REACHED = frozenset({Fate.DELIVERED, Fate.DUPLICATED})
+_WAITING = frozenset({Fate.QUEUED, Fate.STUCK})
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user asked for. Filters narrow what ``names`` or ``every`` or failure selects.
+
+    ``articles`` are ``Q`` and digits, ``domains`` and ``charsets`` lower case; ``wanted`` holds
+    for messages of the time asked for. ``forced`` are the reasons that are overridden.
+    """
+
+    names: frozenset[str] = frozenset()
+    every: bool = False
+    articles: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+    charsets: frozenset[str] = frozenset()
+    wanted: Callable[[Message], bool] = lambda message: True
+    forced: frozenset[Reason] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is known of a message beside the ledger: articles, objections, warnings."""
+
+    articles: tuple[str, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The selected messages in time order, and how many archived ones nothing tells the fate of."""
+
+    items: tuple[RequeueItem, ...]
+    unknown: int
+
+
+Judge = Callable[[Message, SpoolFile], Judged]
+
+
+def select(
+    messages: Messages, spool: SpoolRoot, shown: str, choice: Choice, judge: Judge
+) -> Selection:
+    """Return the messages of the spool's archive that are to be requeued.
+
+    ``shown`` is the path of Imcdata as locations have it, "" where it is the PATH itself.
+    """
+    selected: list[tuple[Message, SpoolFile]] = []
+    unknown = 0
+    for entry in messages.entries:
+        if entry.direction is not Direction.INBOUND or not entry.files:
+            continue
+        by_fate = entry.fate is Fate.ARCHIVED
+        if not (by_fate or choice.every or choice.names or entry.fate is Fate.UNKNOWN):
+            continue
+        message = messages.message(entry)
+        files = [file for kind, file in message.files if _in_archive(kind, file, spool, shown)]
+        unknown += entry.fate is Fate.UNKNOWN and bool(files)
+        for file in files:
+            if _is_selected(message, file, choice):
+                selected.append((message, file))
+    copies = _Copies(messages, [message for message, _ in selected])
+    items = []
+    for message, file in selected:
+        judged = judge(message, file)
+        if choice.articles and not choice.articles & set(judged.articles):
+            continue
+        items.append(_item(message, file, spool, shown, judged, copies, messages))
+    return Selection(tuple(_without_twins(items)), unknown)
+
+
+def without_forced(
+    items: Iterable[RequeueItem], forced: Container[Reason]
+) -> Iterator[RequeueItem]:
+    """Yield the items with the objections that were overridden turned into warnings."""
+    for one in items:
+        held = tuple(each for each in one.objections if each.reason not in forced)
+        over = tuple(f"forced: {each.text}" for each in one.objections if each.reason in forced)
+        yield replace(one, objections=held, warnings=(*one.warnings, *over)) if over else one
+
+
+def _in_archive(kind: InputKind, file: SpoolFile, spool: SpoolRoot, shown: str) -> bool:
+    if kind is not InputKind.SPOOL_IN_ARCHIVE:
+        return False
+    return file.location.path.rpartition("/")[0] == _join(shown, spool.inbound, spool.archive)
+
+
+def _join(*parts: str) -> str:
+    return "/".join(part for part in parts if part)
+
+
+def _is_selected(message: Message, file: SpoolFile, choice: Choice) -> bool:
+    if choice.names:
+        own = file.location.path.rpartition("/")[2].upper()
+        if own not in choice.names and str(message.spool_name) not in choice.names:
+            return False
+    elif not choice.every and message.fate is not Fate.ARCHIVED:
+        return False
+    if choice.domains and _domain(file.envelope.originator) not in choice.domains:
+        return False
+    if choice.charsets and choice.charsets.isdisjoint(
+        part.charset.strip().lower() for part in file.skeleton.parts if part.charset is not None
+    ):
+        return False
+    return choice.wanted(message)
+
+
+def _domain(address: str | None) -> str | None:
+    _, at, domain = (address or "").rpartition("@")
+    return domain.lower() if at and domain else None
+
+
+def _item(
+    message: Message,
+    file: SpoolFile,
+    spool: SpoolRoot,
+    shown: str,
+    judged: Judged,
+    copies: _Copies,
+    messages: Messages,
+) -> RequeueItem:
+    name = file.location.path.rpartition("/")[2]
+    objections = [
+        *_unfit(name, message, file),
+        *judged.objections,
+        *_delivered_itself(message),
+        *copies.objections(message, file),
+    ]
+    return RequeueItem(
+        location=file.location.path,
+        source=_join(spool.inbound, spool.archive, name),
+        file=None,
+        spool_name=str(found) if (found := SpoolName.find(name)) else None,
+        originator=file.envelope.originator,
+        recipients=file.envelope.recipients,
+        recipient_count=file.recipient_count,
+        text_offset=file.envelope.raw_length,
+        message_id=file.skeleton.message_id,
+        subject=file.skeleton.header("subject"),
+        time=message.first,
+        failed=_failed(message, messages.clock),
+        assumed_zone=message.assumed_zone,
+        fate=message.fate,
+        articles=judged.articles,
+        objections=tuple(objections),
+        warnings=judged.warnings,
+    )
+
+
+def _failed(message: Message, clock: ServerClock) -> datetime | None:
+    """Return when an event last named the message as archived."""
+    times = [
+        moment
+        for event in message.events
+        if event.is_connector and event.event_id in ARCHIVED_BY
+        if (moment := clock.utc(event.time)) is not None
+    ]
+    return max(times, default=None)
+
+
+def _unfit(name: str, message: Message, file: SpoolFile) -> Iterator[Objection]:
+    """Yield why the file is no whole spool file under its own name; nothing overrides that."""
+    own = SpoolName.find(name)
+    if own is None:
+        of = f"; it is {message.spool_name} by its text" if message.spool_name else ""
+        yield Objection(None, f"{name} is not the name of a spool file{of}")
+    elif message.spool_name is not None and own != message.spool_name:
+        yield Objection(None, f"the evidence calls this message {message.spool_name}, not {own}")
+    envelope = file.envelope
+    cut = [defect.reason for defect in file.defects if defect.reason.startswith(ENVELOPE_CUT)]
+    if envelope.format is not MailFormat.IMCR:
+        yield Objection(None, "it has no ImCr envelope: the server could not tell its recipients")
+    elif cut:
+        yield Objection(None, f"its envelope is damaged: {'; '.join(cut)}")
+    elif not envelope.recipient_count:
+        yield Objection(None, "its envelope holds no recipient")
+    if file.size <= envelope.raw_length:
+        yield Objection(None, "no message text follows its envelope")
+
+
+def _delivered_itself(message: Message) -> Iterator[Objection]:
+    """Yield what the evidence on the message itself shows of a delivery."""
+    if message.fate in _REACHED:
+        yield Objection(Reason.DELIVERED, f"its fate is {message.fate}: sent again it comes twice")
+    elif message.fate is Fate.RETURNED:
+        yield Objection(Reason.RETURNED, "it was returned: its sender has a report and may resend")
+    elif message.fate in _WAITING:
+        yield Objection(None, f"a file of this name waits in In already (fate {message.fate})")
+    else:
+        for one in message.tracking:
+            if one.event in DELIVERED_INBOUND:
+                yield Objection(
+                    Reason.DELIVERED,
+                    f"the tracking log shows event {one.event} of it at {one.time:%Y-%m-%d %H:%M}"
+                    f"Z ({one.location}): sent again it comes twice",
+                )
+                return
+
+
+class _Copies:
+    """Other messages with the Message-IDs of the selected ones: delivered, or waiting."""
+
+    def __init__(self, messages: Messages, selected: Sequence[Message]) -> None:
+        wanted = {one.message_id for one in selected if one.message_id}
+        own = {one.number for one in selected}
+        self._by_id: dict[str, list[Message]] = defaultdict(list)
+        if wanted:
+            fates = _REACHED | _WAITING
+            for other in messages.with_message_id(wanted, fates):
+                if other.direction is Direction.INBOUND and other.number not in own:
+                    self._by_id[other.message_id or ""].append(other)
+
+    def objections(self, message: Message, file: SpoolFile) -> Iterator[Objection]:
+        """Yield one objection for each copy that reached, or will reach, its recipients."""
+        mine = _spelt(file.envelope.recipients)
+        for other in self._by_id.get(message.message_id or "", ()):
+            theirs = _recipients(other)
+            shared = mine & theirs if theirs is not None else mine
+            if not shared or not _same_originator(file.envelope.originator, other.originator):
+                continue
+            waits = other.fate in _WAITING
+            how = "waits in In" if waits else f"was delivered (fate {other.fate})"
+            whom = (
+                f"{len(shared)} of its {len(mine)} recipients"
+                if theirs is not None
+                else ("recipients that the evidence does not name")
+            )
+            yield Objection(
+                Reason.DUPLICATE if waits else Reason.DELIVERED,
+                f"a copy with the same Message-ID, {other.name}, {how} for {whom}",
+            )
+
+
+def _recipients(message: Message) -> frozenset[str] | None:
+    """Return whom the evidence names as recipients, None where it names none to compare."""
+    found: set[str] = set()
+    for _, file in message.files:
+        found |= _spelt(file.envelope.recipients)
+    for transaction in message.transactions:
+        if transaction.outcome is Outcome.ACCEPTED:
+            found |= _spelt(transaction.accepted)
+    if not found:
+        found = {
+            address
+            for record in message.tracking
+            for name, _ in record.recipients
+            if (address := comparable(name)) is not None
+        }
+    return frozenset(found) or None
+
+
+def _spelt(addresses: Iterable[str]) -> set[str]:
+    return {comparable(one) or one.strip().lower() for one in addresses}
+
+
+def _same_originator(one: str | None, other: str | None) -> bool:
+    mine, theirs = comparable(one), comparable(other)
+    return mine is None or theirs is None or mine == theirs
+
+
+def _without_twins(items: Sequence[RequeueItem]) -> Iterator[RequeueItem]:
+    """Yield the items; of those that are one message, all but the first are objected to.
+
+    Names that differ in letter case only are one name to the server, and both are refused: which
+    of them is the right one nothing tells.
+    """
+    names: dict[str, int] = defaultdict(int)
+    for one in items:
+        names[one.name.lower()] += 1
+    first: dict[tuple[str, str, frozenset[str]], str] = {}
+    for one in items:
+        if names[one.name.lower()] > 1:
+            text = "the archive holds this name in two spellings: to the server they are one"
+            yield replace(one, objections=(*one.objections, Objection(None, text)))
+            continue
+        if one.message_id is None:
+            yield one
+            continue
+        key = (one.message_id, comparable(one.originator) or "", frozenset(_spelt(one.recipients)))
+        if key in first:
+            text = (
+                f"it has the Message-ID, originator and recipients of {first[key]}, which is "
+                "selected too"
+            )
+            yield replace(one, objections=(*one.objections, Objection(Reason.DUPLICATE, text)))
+        else:
+            if not one.objections:
+                first[key] = one.name
+            yield one
+
+
+def unnamed(names: Mapping[str, str], items: Iterable[RequeueItem]) -> tuple[str, ...]:
+    """Return the names asked for that no item has; ``names`` maps upper case to as given."""
+    there = {one.name.upper() for one in items} | {one.spool_name for one in items}
+    return tuple(given for name, given in names.items() if name not in there)

@@ -1,0 +1,216 @@
+"""Brings what a run left open to an end: each file then has exactly one name again.
+
+A run that was cut off leaves operations in its journal of which nothing tells how they ended.
+Where the file lies by now does: under its old name alone it was not moved, under the new one
+alone it was, and under both the move is finished. Under neither it was taken up by the service,
+or lost: nothing can tell, so it is told.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import NamedTuple
+
+from imctool.model.action import ActionKind
+from imctool.model.journal import FileIdentity, Operation, Outcome, Recorded
+from imctool.repair.folder import FileStatus, Folder
+from imctool.repair.journal import FOLDER_NAME, Journal
+from imctool.repair.moves import digest, reason_of, temporary_name
+
+
+class Settled(NamedTuple):
+    """An operation that a run had left open, and what was found and made of it.
+
+    ``outcome`` None says that it could not be settled, ``changed`` that a name was taken away
+    to settle it.
+    """
+
+    operation: Operation
+    outcome: Outcome | None
+    reason: str
+    changed: bool = False
+
+
+GONE = "it lies under neither of its names: the service took it up since, or it is lost"
+
+
+def settle(open_operations: Sequence[Recorded], imcdata: Folder, journal: Journal) -> list[Settled]:
+    """Settle operations left open, write their outcomes to the journal, and return them all.
+
+    Nothing but a second name of the same file, a copy that was not finished and a Pickup file
+    that was not handed over is ever taken away. Raises JournalWriteError.
+    """
+    found = list(_settle_all(open_operations, imcdata))
+    ended = ((one.operation.number, one.outcome, one.reason) for one in found)
+    journal.end_operations((number, how, why) for number, how, why in ended if how is not None)
+    journal.sync()
+    return found
+
+
+def _settle_all(open_operations: Sequence[Recorded], imcdata: Folder) -> Iterator[Settled]:
+    with ExitStack() as stack:
+        places = _Places(imcdata, stack)
+        for one in open_operations:
+            operation = one.operation
+            try:
+                if operation.kind is ActionKind.MOVE:
+                    yield _settle_move(operation, places)
+                elif operation.kind is ActionKind.SUBMIT:
+                    yield _settle_submission(one)
+                elif operation.undoes is not None:
+                    yield _settle_taken_back(one, places)
+                else:
+                    yield _settle_staged(one, places)
+            except OSError as error:
+                yield Settled(operation, None, f"cannot be looked at: {reason_of(error)}")
+
+
+class _Places:
+    """The folders of a spool, each opened once, without following a link."""
+
+    def __init__(self, imcdata: Folder, stack: ExitStack) -> None:
+        self._open = {"": imcdata}
+        self._stack = stack
+
+    def split(self, path: str) -> tuple[Folder, str]:
+        """Return the folder that a path from Imcdata on leads to, and the name in it."""
+        folder, _, name = path.rpartition("/")
+        return self._folder(folder), name
+
+    def _folder(self, path: str) -> Folder:
+        if path not in self._open:
+            above, _, name = path.rpartition("/")
+            opened = self._folder(above).folder(name)
+            self._stack.callback(opened.close)
+            self._open[path] = opened
+        return self._open[path]
+
+
+def open_below(imcdata: Folder, path: str, stack: ExitStack) -> Folder:
+    """Return a folder by its path from Imcdata on, opened step by step; links are refused.
+
+    It is closed with ``stack``. Raises OSError.
+    """
+    return _Places(imcdata, stack).split(f"{path}/")[0]
+
+
+def _settle_move(operation: Operation, places: _Places) -> Settled:
+    assert operation.target is not None
+    source, name = places.split(operation.source)
+    target, new_name = places.split(operation.target)
+    old, new = status_of(source, name), status_of(target, new_name)
+    if operation.copied:
+        _remove(target, temporary_name(new_name))
+    mine = old is not None and _is_planned(operation.file, old)
+    moved = new is not None and (
+        _is_copy(operation.file, target, new_name, new)
+        if operation.copied
+        else _is_planned(operation.file, new)
+    )
+    if mine and moved:
+        target.sync()  # before the old name goes the new one must be safe
+        source.unlink(name)
+        source.sync()
+        return Settled(operation, Outcome.DONE, "finished what an earlier run had begun", True)
+    if moved:
+        target.sync()
+        source.sync()
+        return Settled(operation, Outcome.DONE, "an earlier run had moved it")
+    if mine:
+        target.sync()
+        return Settled(operation, Outcome.DROPPED, "an earlier run had not moved it")
+    if old is None and new is None:
+        return Settled(operation, Outcome.GONE, GONE)
+    where = operation.source if new is None else operation.target
+    return Settled(operation, Outcome.GONE, f"{where} is another file now: {GONE}")
+
+
+def _settle_staged(one: Recorded, places: _Places) -> Settled:
+    """Tell whether a Pickup file was handed over: its one rename is the moment.
+
+    It is flushed before ``staged`` is recorded. Where that record stands and the file waits no
+    more under its hidden name, it got its own.
+    """
+    operation = one.operation
+    assert operation.target is not None
+    staging, hidden = places.split(staging_path(operation))
+    target, name = places.split(operation.target)
+    if one.staged is None or status_of(staging, hidden) is not None:
+        _remove(staging, hidden)
+        staging.sync()
+        return Settled(operation, Outcome.DROPPED, "an earlier run had not handed it over", True)
+    staging.sync()
+    target.sync()
+    if status_of(target, name) is None:
+        return Settled(operation, Outcome.DONE, "handed over by an earlier run, and taken up since")
+    return Settled(operation, Outcome.DONE, "an earlier run had handed it over")
+
+
+def _settle_taken_back(one: Recorded, places: _Places) -> Settled:
+    """Tell whether a file was taken out of Pickup again; it goes by way of its hidden name."""
+    operation = one.operation
+    pickup, name = places.split(operation.source)
+    staging, hidden = places.split(f"{FOLDER_NAME}/{temporary_name(name)}")
+    if status_of(staging, hidden) is not None:
+        staging.unlink(hidden)
+        staging.sync()
+        return Settled(operation, Outcome.DONE, "finished taking it back", True)
+    if status_of(pickup, name) is not None:
+        return Settled(operation, Outcome.DROPPED, "an earlier run had not taken it back")
+    if one.staged is not None:
+        return Settled(operation, Outcome.DONE, "an earlier run had taken it back")
+    return Settled(operation, Outcome.GONE, GONE)
+
+
+def _settle_submission(one: Recorded) -> Settled:
+    accepted, unsure = len(one.accepted), len(one.unsure)
+    if not one.transactions or (not accepted and not unsure):
+        return Settled(one.operation, Outcome.DROPPED, "an earlier run had sent nothing of it")
+    reason = f"cut off; the server had taken {accepted} recipients"
+    if unsure:
+        reason += f", and whether it took {unsure} more is not known"
+    return Settled(one.operation, Outcome.FAILED, reason)
+
+
+def staging_path(operation: Operation) -> str:
+    """Return where a Pickup file waits, from Imcdata on, until it is whole."""
+    name = (operation.target or "").rpartition("/")[2]
+    return f"{FOLDER_NAME}/{temporary_name(name)}"
+
+
+def status_of(folder: Folder, name: str) -> FileStatus | None:
+    """Return the status of an entry, None where there is none. Raises OSError."""
+    try:
+        return folder.status(name)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+            return None
+        raise
+
+
+def _is_planned(file: FileIdentity, found: FileStatus) -> bool:
+    return (
+        found.is_regular
+        and (found.device, found.inode) == (file.device, file.inode)
+        and (found.size, found.modified_ns) == (file.size, file.modified_ns)
+    )
+
+
+def _is_copy(file: FileIdentity, folder: Folder, name: str, found: FileStatus) -> bool:
+    return found.is_regular and found.size == file.size and digest_of(folder, name) == file.sha256
+
+
+def digest_of(folder: Folder, name: str) -> str:
+    """Return the SHA-256 of a file, in hex. Raises OSError."""
+    file = folder.read(name)
+    try:
+        return digest(file)
+    finally:
+        file.close()
+
+
+def _remove(folder: Folder, name: str) -> None:
+    if status_of(folder, name) is not None:
+        folder.unlink(name)

@@ -1,0 +1,48 @@
+"""Finds the spools under a folder: each an Imcdata folder, however called, with In and Archive."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+
+class SpoolRoot(NamedTuple):
+    """An Imcdata folder, and the names that In and its Archive have in it."""
+
+    path: Path
+    inbound: str
+    archive: str
+
+
+def find_spools(root: Path) -> list[SpoolRoot]:
+    """Return every folder at or under ``root`` that holds ``In/Archive``, by path.
+
+    Names count in any letter case, links are not followed, what cannot be read is passed over.
+    Names that differ in letter case only are spools of their own.
+    """
+    found: list[SpoolRoot] = []
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        inside = list(_folders(folder))
+        for name in inside:
+            if name.lower() == "in":
+                found.extend(
+                    SpoolRoot(folder, name, archive)
+                    for archive in _folders(folder / name)
+                    if archive.lower() == "archive"
+                )
+            waiting.append(folder / name)
+    return sorted(found)
+
+
+def _folders(folder: Path) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                    yield entry.name
+    except OSError:  # told as a defect when the evidence is read
+        return
