@@ -23,30 +23,32 @@ class RequeueOutput:
         self.reading = reading
         self._path = path
         self._request = request
+        self._shown = False
 
     def plan(self, plan: RequeuePlan, notes: list[str], planner: Planner) -> None:
         """Show the plan: on stdout as text, on stderr where stdout is for JSON."""
         from imctool.report.requeue_text import print_plan
 
+        self._shown = True
         with output_stream(self.reading) as stream:
             shown = stream if self.reading.format == "text" else sys.stderr
             print_plan(
                 plan,
                 console_for(self.reading, shown),
-                where=self._where(),
+                where=self._where(plan),
                 notes=notes,
                 defects=planner.defects,
                 mend=planner.mend,
                 verbose=self.reading.verbose,
             )
 
-    def _where(self) -> str:
+    def _where(self, plan: RequeuePlan) -> str:
         from imctool.model.requeue import Via
 
         request = self._request
         if request.via is Via.SMTP and request.submission is not None:
             return str(request.submission.server)
-        folder = request.spool.inbound if request.via is Via.IN else "Pickup"
+        folder = request.spool.inbound if request.via is Via.IN else plan.pickup
         return f"{request.shown}/{folder}" if request.shown else folder
 
     def write(self, told: Requeued, planner: Planner) -> None:
@@ -61,7 +63,7 @@ class RequeueOutput:
             )  # fmt: skip
             write_lines(self.reading, [json_text(document, indent=1)])
             return
-        if not self._request.acts or told.journal is None:
+        if not self._shown and (not self._request.acts or told.journal is None):
             self.plan(told.plan, told.notes, planner)
         self._write_text(told)
 
@@ -74,8 +76,10 @@ class RequeueOutput:
                 console_for(self.reading, stream),
                 journal=told.journal,
                 next_steps=self._next(told),
-                notes=told.notes if told.journal is not None else (),
+                notes=() if self._shown else told.notes,
                 verbose=self.reading.verbose,
+                nothing="Nothing to requeue: no failed message of this archive is selected.",
+                plan_shown=self._shown,
             )
 
     def _next(self, told: Requeued) -> list[str]:

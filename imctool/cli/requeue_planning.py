@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,13 +43,13 @@ class Planner:
         self._choice = choice
         self._request = request
 
-    def plan(self, imcdata: Folder, before: Mapping[str, HandedOver]) -> RequeuePlan:
+    def plan(self, imcdata: Folder, before: Mapping[str, Sequence[HandedOver]]) -> RequeuePlan:
         """Return the plan for a spool; ``before`` is what journals have handed over."""
         if self._choice["apply_file"] is not None:
             return self._saved(imcdata, before)
         return self._made(imcdata, before)
 
-    def _saved(self, imcdata: Folder, before: Mapping[str, HandedOver]) -> RequeuePlan:
+    def _saved(self, imcdata: Folder, before: Mapping[str, Sequence[HandedOver]]) -> RequeuePlan:
         from dataclasses import replace
 
         from imctool.repair.changing import IntegrityError
@@ -71,9 +71,11 @@ class Planner:
         ):
             raise click.UsageError(f"{file} goes by --via {saved.plan.via}: give the same")
         plan = saved.plan
-        return replace(plan, imcdata=imcdata.path, items=tuple(not_again(plan.items, before)))
+        return replace(
+            plan, imcdata=imcdata.path, items=tuple(not_again(plan.items, before, plan.via))
+        )
 
-    def _made(self, imcdata: Folder, before: Mapping[str, HandedOver]) -> RequeuePlan:
+    def _made(self, imcdata: Folder, before: Mapping[str, Sequence[HandedOver]]) -> RequeuePlan:
         from dataclasses import replace
 
         from imctool.cli.diagnose import nothing_read

@@ -90,7 +90,8 @@ class RequeuePlan:
 
     ``left`` counts those that ``--max`` leaves for another run, ``unknown`` the files of the
     archive whose fate the evidence does not tell, ``unnamed`` what was asked for and is not
-    there. ``queue_dat`` is Queue.dat where it is to be renamed.
+    there. ``queue_dat`` is Queue.dat where it is to be renamed, ``pickup`` how the Pickup folder
+    is spelled.
     """
 
     via: Via
@@ -100,6 +101,7 @@ class RequeuePlan:
     unknown: int = 0
     unnamed: tuple[str, ...] = ()
     queue_dat: RequeueItem | None = None
+    pickup: str = "Pickup"
 
     @property
     def going(self) -> tuple[RequeueItem, ...]:

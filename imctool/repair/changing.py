@@ -26,6 +26,10 @@ class IntegrityError(Exception):
     """A journal or a plan does not match what is there; the text says in what."""
 
 
+class LockError(OSError):
+    """The spool cannot be locked, as nothing can be written there."""
+
+
 @dataclass(slots=True)
 class OpenSpool:
     """A spool that is open for a run, its older runs settled.
@@ -73,7 +77,7 @@ def spool_to_change(
 ) -> Iterator[OpenSpool]:
     """Open a spool for a run: lock it, and settle what runs that were cut off left open.
 
-    Raises GuardError, IntegrityError, and OSError where the lock or a journal cannot be written.
+    Raises GuardError, IntegrityError, LockError, and OSError where a journal cannot be written.
     """
     with ExitStack() as stack:
         folder = open_folder(imcdata)
@@ -82,6 +86,8 @@ def spool_to_change(
             before = stack.enter_context(spool_locked(folder, journal, changes_spool=changes_spool))
         except LockHeldError as error:
             raise GuardError(str(error)) from error
+        except OSError as error:
+            raise LockError(error.errno, error.strerror or str(error), str(imcdata)) from error
         # Not before: another run's moves would look like the service.
         watch = SpoolWatch(imcdata) if look_for_service else None
         opened = OpenSpool(folder, _journals(folder, journal, stack), None, [], watch)

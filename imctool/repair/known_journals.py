@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -42,11 +43,15 @@ class KnownJournal(NamedTuple):
 
 
 class HandedOver(NamedTuple):
-    """What a journal has of a message: when it went (UTC), in words, and whether into In."""
+    """What a journal has of a message: when it went (UTC), in words, and whether into In.
+
+    ``partly`` says that a mail server took it for some of its recipients only.
+    """
 
     time: datetime
     text: str
     into_in: bool
+    partly: bool = False
 
 
 @dataclass(slots=True)
@@ -119,30 +124,43 @@ def check_spool(recorded: SpoolIdentity, imcdata: Folder, path: str) -> None:
         )
 
 
-def handed_over(journals: Iterable[KnownJournal]) -> dict[str, HandedOver]:
+def handed_over(journals: Iterable[KnownJournal]) -> dict[str, list[HandedOver]]:
     """Return, by the hash of its file, what was handed over before and not taken back.
 
-    A message that went to a mail server is there when nobody is left to send it to.
+    A message counts as sent to a mail server as soon as one recipient may have it.
     """
-    found: dict[str, HandedOver] = {}
+    found: dict[str, list[HandedOver]] = defaultdict(list)
     for journal in journals:
         for one in journal.content.operations.values():
-            operation = one.operation
-            if operation.undoes is not None or one.undone_by is not None:
-                continue
-            if one.outcome is not Outcome.DONE or operation.spool_name is None:
-                continue
-            how = {
-                ActionKind.MOVE: "put back into In",
-                ActionKind.WRITE: "given to Pickup",
-                ActionKind.SUBMIT: f"sent to {operation.server}",
-            }.get(operation.kind)
-            if how is not None:
-                again = "; nothing since tells that it failed again"
-                into_in = operation.kind is ActionKind.MOVE
-                text = f"it was {how} on {one.time} ({journal.path}){again if into_in else ''}"
-                found[operation.file.sha256] = HandedOver(_moment(one), text, into_in)
+            known = _handed_over(one, journal.path)
+            if known is not None:
+                found[one.operation.file.sha256].append(known)
     return found
+
+
+def _handed_over(one: Recorded, path: str) -> HandedOver | None:
+    operation = one.operation
+    if operation.undoes is not None or one.undone_by is not None or operation.spool_name is None:
+        return None
+    if operation.kind is ActionKind.SUBMIT:
+        if one.outcome is not Outcome.DONE and not one.accepted and not one.unsure:
+            return None
+        text = f"it was sent to {operation.server}{_on(one)} ({path})"
+        if one.outcome is Outcome.DONE:
+            return HandedOver(_moment(one), text, into_in=False)
+        some = f", for {len(one.accepted | one.unsure)} of its {operation.recipients} recipients"
+        return HandedOver(_moment(one), text + some, into_in=False, partly=True)
+    if one.outcome is not Outcome.DONE:
+        return None
+    if operation.kind is ActionKind.MOVE:
+        again = "; nothing since tells that it failed again"
+        text = f"it was put back into In{_on(one)} ({path}){again}"
+        return HandedOver(_moment(one), text, into_in=True)
+    return HandedOver(_moment(one), f"it was given to Pickup{_on(one)} ({path})", into_in=False)
+
+
+def _on(one: Recorded) -> str:
+    return f" on {one.time}" if one.time is not None else ""
 
 
 def _moment(one: Recorded) -> datetime:

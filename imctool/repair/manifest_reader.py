@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from imctool.model.export import ExportForm
 from imctool.model.recovery import MessageForm
+from imctool.readers.discovery import printable
 from imctool.readers.file_buffer import WINDOW, NotRegularFileError, open_binary
 from imctool.repair.json_stream import JsonStream, JsonStreamError
 from imctool.repair.manifest import ENDING_LENGTH, EXPORT_SCHEMA, RECOVERY_SCHEMA, ending
@@ -24,7 +25,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 class ManifestError(ValueError):
-    """A manifest cannot be relied on; the text names the line or offset and says why."""
+    """A manifest cannot be relied on; the text names it, line or offset, and says why."""
 
 
 class NamedEntry(NamedTuple):
@@ -76,8 +77,8 @@ def read_manifest(path: Path) -> Manifest:
         reading = _Reading(JsonStream(stream))
         try:
             reading.read()
-        except JsonStreamError as error:
-            raise ManifestError(str(error)) from None
+        except (JsonStreamError, ManifestError) as error:
+            raise ManifestError(f"{printable(path.name)}: {error}") from None
     return Manifest(
         reading.schema,
         tuple(reading.files.values()),

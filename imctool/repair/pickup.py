@@ -27,13 +27,6 @@ from imctool.repair.message_forms import FormRefusedError, write_pickup
 from imctool.repair.moves import MoveRefusedError, Place, name_taken, reason_of, temporary_name
 from imctool.repair.requeue_run import Pace, item_action, shown_path
 
-PICKUP = "pickup"
-
-
-def pickup_name(imcdata: Folder) -> str | None:
-    """Return the name of the Pickup folder as it is spelled, None where there is none."""
-    return next((name for name in imcdata.names() if name.lower() == PICKUP), None)
-
 
 def hand_over(
     plan: RequeuePlan, imcdata: Folder, shown: str, journal: Journal, pace: Pace
@@ -42,9 +35,7 @@ def hand_over(
 
     Raises RunInterruptedError, and OSError where a folder cannot be opened.
     """
-    name = pickup_name(imcdata)
-    if name is None:
-        raise FileNotFoundError(2, "Imcdata has no Pickup folder: 4.0 and 5.0 have none", PICKUP)
+    name = plan.pickup
     with ExitStack() as stack:
         pickup = imcdata.folder(name)
         stack.callback(pickup.close)

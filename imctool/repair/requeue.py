@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +10,12 @@ from pathlib import Path
 from imctool.model.action import Action, ActionStatus
 from imctool.model.journal import SpoolIdentity
 from imctool.model.requeue import RequeuePlan, Via
-from imctool.repair.changing import OpenSpool, spool_to_change, spool_to_look_at
+from imctool.repair.changing import (
+    LockError,
+    OpenSpool,
+    spool_to_change,
+    spool_to_look_at,
+)
 from imctool.repair.folder import Folder
 from imctool.repair.journal import Journal, JournalWriteError
 from imctool.repair.known_journals import (
@@ -68,7 +73,7 @@ class Requeued:
     interrupted: bool = False
 
 
-PlanMaker = Callable[[Folder, Mapping[str, HandedOver]], RequeuePlan]
+PlanMaker = Callable[[Folder, Mapping[str, Sequence[HandedOver]]], RequeuePlan]
 
 
 def requeue(
@@ -76,7 +81,7 @@ def requeue(
 ) -> Requeued:
     """Make the plan and carry it out; ``confirm`` raises what ends the run before that.
 
-    Raises GuardError, IntegrityError, and OSError where the spool cannot be opened or locked.
+    Raises GuardError, IntegrityError, and OSError where the spool cannot be opened.
     """
     if not request.acts:
         with spool_to_look_at(request.spool.path, request.journal) as opened:
@@ -85,6 +90,15 @@ def requeue(
             planned = planned_actions(plan, request.shown, str(server) if server else None)
             actions = [*refused_actions(plan), *planned]
             return Requeued(plan, identity(opened.imcdata), actions, opened.notes)
+    try:
+        return _change(request, make_plan, confirm)
+    except LockError as error:
+        return _not_writable(request, make_plan, reason_of(error))
+
+
+def _change(
+    request: Request, make_plan: PlanMaker, confirm: Callable[[RequeuePlan, list[str]], None]
+) -> Requeued:
     with spool_to_change(
         request.spool.path,
         request.journal,
@@ -100,6 +114,18 @@ def requeue(
             opened.check_service()
             _carry_out(request, opened, told)
         return told
+
+
+def _not_writable(request: Request, make_plan: PlanMaker, reason: str) -> Requeued:
+    """Tell what would have gone, had the spool been one that can be written to."""
+    with spool_to_look_at(request.spool.path, request.journal) as opened:
+        plan = make_plan(opened.imcdata, handed_over(opened.journals))
+        failed = failed_actions(plan, request.shown, f"Imcdata cannot be written: {reason}")
+        problem = f"{request.spool.path} cannot be written ({reason}): nothing was done"
+        if request.via is Via.SMTP:
+            problem += "; --journal FILE keeps the journal elsewhere"
+        actions = [*refused_actions(plan), *failed]
+        return Requeued(plan, identity(opened.imcdata), actions, opened.notes, problem=problem)
 
 
 def _carry_out(request: Request, opened: OpenSpool, told: Requeued) -> None:

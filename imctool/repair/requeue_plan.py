@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -16,9 +16,13 @@ from imctool.repair.settling import open_below, status_of
 
 QUEUE_DAT = "queue.dat"
 QUEUE_OLD = "Queue.old"
+PICKUP = "Pickup"
 
 _ONLY_FOR_THIS_SERVER = frozenset({Reason.OVER_LIMIT, Reason.CHARSET, Reason.STORE_CRASH})
 """What harms the server that the spool is of: no matter where the message goes elsewhere."""
+
+
+_REACHED = frozenset({Reason.DELIVERED, Reason.RETURNED})
 
 
 def make_plan(
@@ -27,7 +31,7 @@ def make_plan(
     via: Via,
     *,
     forced: Iterable[Reason] = (),
-    before: Mapping[str, HandedOver] | None = None,
+    before: Mapping[str, Sequence[HandedOver]] | None = None,
     most: int | None = None,
     queue_dat: bool = False,
 ) -> RequeuePlan:
@@ -38,10 +42,13 @@ def make_plan(
     folders cannot be opened.
     """
     forced = frozenset(forced)
+    pickup = _pickup_name(imcdata)
     with ExitStack() as stack:
         items = list(_looked_at(selection.items, imcdata, via, stack))
+    if via is Via.PICKUP:
+        items = list(_for_pickup(items, imcdata, pickup))
     items = list(_by_hash(items))
-    items = list(not_again(items, before or {}))
+    items = list(not_again(items, before or {}, via))
     if via not in {Via.IN, Via.PICKUP}:
         items = [_for_another_server(one) for one in items]
     items = list(without_forced(items, forced))
@@ -53,6 +60,7 @@ def make_plan(
         left=left,
         unknown=selection.unknown,
         queue_dat=find_queue_dat(imcdata) if queue_dat else None,
+        pickup=pickup or PICKUP,
     )
 
 
@@ -84,6 +92,32 @@ def _looked_at(
         yield found
 
 
+def _pickup_name(imcdata: Folder) -> str | None:
+    """Return the name of the Pickup folder as it is spelled, None where there is none."""
+    return next((name for name in imcdata.names() if name.lower() == PICKUP.lower()), None)
+
+
+def _for_pickup(
+    items: Iterable[RequeueItem], imcdata: Folder, pickup: str | None
+) -> Iterator[RequeueItem]:
+    """Yield the items; held where there is no Pickup folder, or a file of the name in it."""
+    taken: dict[str, str] = {}
+    if pickup is not None:
+        folder = imcdata.folder(pickup)
+        taken = {name.lower(): name for name in folder.names()}
+        folder.close()
+    for one in items:
+        held = None
+        if pickup is None:
+            held = "Imcdata has no Pickup folder: only 5.5 has one, and makes it at its start"
+        elif one.name.lower() in taken:
+            held = name_taken(pickup, one.name, taken[one.name.lower()])
+        if held is None:
+            yield one
+        else:
+            yield replace(one, objections=(*one.objections, Objection(None, held)))
+
+
 def identity_of(folder: Folder, name: str) -> FileIdentity:
     """Return what tells that a file is still the one it is now. Raises OSError."""
     file = folder.read(name)
@@ -111,19 +145,22 @@ def _by_hash(items: Iterable[RequeueItem]) -> Iterator[RequeueItem]:
 
 
 def not_again(
-    items: Iterable[RequeueItem], before: Mapping[str, HandedOver]
+    items: Iterable[RequeueItem], before: Mapping[str, Sequence[HandedOver]], via: Via
 ) -> Iterator[RequeueItem]:
     """Yield the items; one that a journal has handed over before is held.
 
-    Not one that was put back into In and has failed again since.
+    Not one that was put back into In and has failed again since, and by SMTP not one that others
+    of its recipients are still to get.
     """
     for one in items:
-        known = before.get(one.file.sha256) if one.file is not None else None
-        if known is None or (known.into_in and one.failed is not None and one.failed > known.time):
-            yield one
-        else:
-            held = Objection(Reason.SUBMITTED, known.text)
-            yield replace(one, objections=(*one.objections, held))
+        known = before.get(one.file.sha256, ()) if one.file is not None else ()
+        held = [
+            Objection(Reason.SUBMITTED, each.text)
+            for each in known
+            if not (each.into_in and one.failed is not None and one.failed > each.time)
+            and not (each.partly and via is Via.SMTP)
+        ]
+        yield replace(one, objections=(*one.objections, held[-1])) if held else one
 
 
 def _for_another_server(one: RequeueItem) -> RequeueItem:

@@ -44,13 +44,16 @@ class Pace:
 
     def ahead(self, count: int) -> None:
         """Wait until so many messages may go. Raises RunInterruptedError."""
-        self._check()
-        wait = self._due - time.monotonic()
-        while wait > 0:
-            self._sleep(min(wait, 0.5))
-            self._check()
-            wait = self._due - time.monotonic()
+        self.sleep(self._due - time.monotonic())
         self._due = time.monotonic() + self._gap * count
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long. Raises RunInterruptedError soon after a signal."""
+        end = time.monotonic() + seconds
+        self._check()
+        while (left := end - time.monotonic()) > 0:
+            self._sleep(min(left, 0.5))
+            self._check()
 
     def _check(self) -> None:
         if self._stop:
@@ -167,18 +170,18 @@ def planned_actions(plan: RequeuePlan, shown: str, server: str | None = None) ->
         target = shown_path(shown, QUEUE_OLD)
         found.append(item_action(plan.queue_dat, ActionKind.MOVE, ActionStatus.PLANNED, target))
     for one in plan.going:
-        target_path = target_of(plan.via, one, shown, server)
+        target_path = target_of(plan, one, shown, server)
         found.append(item_action(one, KINDS[plan.via], ActionStatus.PLANNED, target_path))
     return found
 
 
-def target_of(via: Via, item: RequeueItem, shown: str, server: str | None) -> str | None:
+def target_of(plan: RequeuePlan, item: RequeueItem, shown: str, server: str | None) -> str | None:
     """Return where an item goes by a plan, as output names it; None where only the run tells."""
-    if via is Via.IN:
+    if plan.via is Via.IN:
         return shown_path(shown, f"{item.source.split('/')[0]}/{item.name}")
-    if via is Via.PICKUP:
-        return shown_path(shown, f"Pickup/{item.name}")
-    return f"smtp://{server}" if via is Via.SMTP else None
+    if plan.via is Via.PICKUP:
+        return shown_path(shown, f"{plan.pickup}/{item.name}")
+    return f"smtp://{server}" if plan.via is Via.SMTP else None
 
 
 def shown_path(shown: str, path: str) -> str:

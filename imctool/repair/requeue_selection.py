@@ -23,6 +23,7 @@ from imctool.model.message import Fate, Message
 from imctool.model.requeue import Objection, Reason, RequeueItem
 from imctool.model.smtp import Outcome
 from imctool.model.spool_name import SpoolName
+from imctool.model.tracking import parse_mts_id
 from imctool.repair.spool_root import SpoolRoot
 
 ENVELOPE_CUT = ("envelope is cut short", "envelope has no end signature", "envelope holds no")
@@ -197,6 +198,9 @@ def _unfit(name: str, message: Message, file: SpoolFile) -> Iterator[Objection]:
         yield Objection(None, f"{name} is not the name of a spool file{of}")
     elif message.spool_name is not None and own != message.spool_name:
         yield Objection(None, f"the evidence calls this message {message.spool_name}, not {own}")
+    elif (named := _name_inside(file)) is not None and named != own:
+        text = f"its own text calls it {named}: it may be a copy of that under another name"
+        yield Objection(Reason.DUPLICATE, text)
     envelope = file.envelope
     cut = [defect.reason for defect in file.defects if defect.reason.startswith(ENVELOPE_CUT)]
     if envelope.format is not MailFormat.IMCR:
@@ -207,6 +211,14 @@ def _unfit(name: str, message: Message, file: SpoolFile) -> Iterator[Objection]:
         yield Objection(None, "its envelope holds no recipient")
     if file.size <= envelope.raw_length:
         yield Objection(None, "no message text follows its envelope")
+
+
+def _name_inside(file: SpoolFile) -> SpoolName | None:
+    """Return the spool name in its Received line or MTS-ID: that under which it came in."""
+    if file.received is not None and file.received.spool_name is not None:
+        return file.received.spool_name
+    mts_id = parse_mts_id(file.envelope.mts_id or "")
+    return None if mts_id is None else mts_id.spool_name
 
 
 def _delivered_itself(message: Message) -> Iterator[Objection]:

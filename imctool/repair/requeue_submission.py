@@ -92,6 +92,7 @@ def submit_plan(
             how.server,
             run.letters(),
             SubmissionJournal(journal),
+            pace.sleep,
             send_8bit_anyway=how.send_8bit_anyway,
             normalise_line_ends=how.normalise_line_ends,
         ):
@@ -216,9 +217,9 @@ def all_recipients(path: Path) -> Iterator[str]:
 
 
 def _told(sent: SentTo) -> str:
-    text = f"{len(sent.accepted)} recipients have it"
+    text = f"the server took it for {len(sent.accepted)} before"
     if sent.unsure:
-        text += f", of {len(sent.unsure)} it is unsure (--force submitted sends it to them again)"
+        text += f"; of {len(sent.unsure)} it is unsure (--force submitted sends it to them again)"
     return text
 
 

@@ -122,19 +122,27 @@ def print_actions(
     next_steps: Iterable[str],
     notes: Iterable[str],
     verbose: bool,
+    nothing: str,
+    plan_shown: bool = False,
 ) -> None:
-    """Print what was done, all that was not, and what comes next."""
+    """Print what was done, all that was not, and what comes next; ``nothing`` where that is all.
+
+    ``plan_shown`` says that what is refused stands above already, with its reasons.
+    """
     most = None if verbose else MOST
     line = LinePrinter(console)
     done = [one for one in actions if one.status is ActionStatus.DONE]
     undone = [one for one in actions if one.undone]
     planned = [one for one in actions if one.status is ActionStatus.PLANNED]
     line.section("Done", limited(done, most, _action_line))
-    line.section("Not done", limited(undone, most, _action_line))
+    told = [one for one in undone if not plan_shown or one.kind is not ActionKind.SKIP]
+    line.section("Not done", limited(told, most, _action_line))
     line.section("Notes", notes)
     line()
     if planned:
         line(f"{_count(len(planned), 'message')} would go; nothing was changed.", "bold")
+    elif not actions:
+        line(nothing, "bold")
     else:
         failed = sum(one.status is ActionStatus.FAILED for one in undone)
         total = f"{len(done)} done, {len(undone) - failed} refused, {failed} failed."

@@ -37,6 +37,7 @@ def test_the_exit_statuses_of_the_readme_are_those_of_the_program() -> None:
         exit_status.WRONG_USAGE,
         exit_status.NOTHING_READ,
         exit_status.REFUSED_BY_GUARD,
+        exit_status.INTERRUPTED,
         exit_status.INTEGRITY_FAILURE,
     }
 
