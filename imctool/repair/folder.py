@@ -161,9 +161,13 @@ def open_folder(path: str | os.PathLike[str]) -> Folder:
     return _PathFolder(real)
 
 
+_OUTSIDE = frozenset("/\\\0" + (":" if os.name == "nt" else ""))
+"""No character of a file's own name: with a colon, Windows takes it for a drive or a stream."""
+
+
 def _plain(name: str) -> str:
     """Return the name, which has to be that of one entry: nothing leads out of the folder."""
-    if name in {"", ".", ".."} or any(one in name for one in "/\\\0"):
+    if name in {"", ".", ".."} or _OUTSIDE.intersection(name):
         raise OSError(errno.EINVAL, "not the name of a file in this folder", name)
     return name
 
