@@ -18,6 +18,7 @@ WAYS = ("in", "pickup", "smtp", "eml", "mbox", "maildir")
 EXPORTS = frozenset({"eml", "mbox", "maildir"})
 REASONS = (
     "over-limit", "charset", "store-crash", "delivered", "returned", "duplicate", "submitted",
+    "envelope",
 )  # fmt: skip
 TLS = ("auto", "require", "implicit", "none")
 PASSWORD_VARIABLE = "IMCTOOL_SMTP_PASSWORD"  # noqa: S105

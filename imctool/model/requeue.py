@@ -36,6 +36,7 @@ class Reason(StrEnum):
     RETURNED = "returned"
     DUPLICATE = "duplicate"
     SUBMITTED = "submitted"
+    ENVELOPE = "envelope"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import BinaryIO, cast
 from imctool.model.action import Action, ActionKind, ActionStatus
 from imctool.model.journal import Operation, Outcome
 from imctool.model.requeue import RequeueItem, RequeuePlan
-from imctool.readers.envelope import doubtful_recipients, iterate_recipients
+from imctool.readers.envelope import iterate_recipients
 from imctool.readers.file_buffer import file_buffer
 from imctool.repair.folder import Folder, OpenFile
 from imctool.repair.journal import FOLDER_NAME, Journal, JournalWriteError
@@ -127,12 +127,6 @@ class _Run:
         with file_buffer(path) as buffer:
             if hashlib.sha256(buffer).hexdigest() != item.file.sha256:
                 raise MoveRefusedError("its content changed since it was planned")
-            doubts = doubtful_recipients(buffer)
-            if doubts:
-                offset, reason = doubts[0]
-                raise MoveRefusedError(
-                    f"its recipients may be incomplete: {reason} (offset {offset})"
-                )
             doubled, inferred = write_pickup(
                 cast(BinaryIO, stream),
                 item.originator,

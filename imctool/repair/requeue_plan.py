@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 from imctool.model.journal import FileIdentity
 from imctool.model.requeue import Objection, Reason, RequeueItem, RequeuePlan, Via
+from imctool.readers.envelope import doubtful_recipients
+from imctool.readers.file_buffer import file_buffer
 from imctool.repair.folder import Folder
 from imctool.repair.known_journals import HandedOver
 from imctool.repair.moves import Place, digest, name_taken, unreadable
@@ -76,6 +79,8 @@ def _looked_at(
             places[path] = Place(folder, path)
         try:
             found = replace(one, file=identity_of(places[path].folder, one.name))
+            if via in {Via.PICKUP, Via.SMTP}:
+                found = _with_doubts(found, imcdata)
         except OSError as error:
             text = unreadable(error)
             yield replace(one, objections=(*one.objections, Objection(None, text)))
@@ -116,6 +121,21 @@ def _for_pickup(
             yield one
         else:
             yield replace(one, objections=(*one.objections, Objection(None, held)))
+
+
+def _with_doubts(one: RequeueItem, imcdata: Folder) -> RequeueItem:
+    """Return the item, held where its envelope may have more recipients than are read.
+
+    Raises OSError.
+    """
+    with file_buffer(Path(imcdata.path, *one.source.split("/"))) as buffer:
+        doubts = doubtful_recipients(buffer)
+    if not doubts:
+        return one
+    offset, reason = doubts[0]
+    more = f", and {len(doubts) - 1} more such places" if len(doubts) > 1 else ""
+    text = f"its recipients may be incomplete: {reason} (offset {offset}){more}"
+    return replace(one, objections=(*one.objections, Objection(Reason.ENVELOPE, text)))
 
 
 def identity_of(folder: Folder, name: str) -> FileIdentity:

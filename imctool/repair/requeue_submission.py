@@ -15,7 +15,7 @@ from imctool.model.action import Action, ActionKind, ActionStatus
 from imctool.model.journal import Operation, Outcome
 from imctool.model.requeue import RequeueItem, RequeuePlan
 from imctool.model.submission import Letter, Reply, SmtpServer, Submitted
-from imctool.readers.envelope import doubtful_recipients, iterate_recipients
+from imctool.readers.envelope import iterate_recipients
 from imctool.readers.file_buffer import file_buffer
 from imctool.repair.journal import Journal, JournalWriteError
 from imctool.repair.known_journals import SentTo
@@ -167,11 +167,7 @@ class _Run:
         if item.originator is None:
             return "its originator is not known"
         with file_buffer(path) as buffer:
-            doubts = doubtful_recipients(buffer)
             listed = dict.fromkeys(iterate_recipients(buffer))
-        if doubts:
-            offset, reason = doubts[0]
-            return f"its recipients may be incomplete: {reason} (offset {offset})"
         sent = self._sent.get(item.file.sha256, SentTo())
         for one in sent.accepted if self._how.again else sent.accepted | sent.unsure:
             listed.pop(one, None)

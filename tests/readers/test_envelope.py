@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imctool.model.mail import MailFormat
-from imctool.readers.envelope import iterate_recipients, read_envelope
+from imctool.readers.envelope import doubtful_recipients, iterate_recipients, read_envelope
 from tests.spool_builder import imcr_envelope
 
 TEXT = b"Received: from test.dns.microsoft.com by Rayden.Microsoft.Com\r\n\r\nbody\r\n"
@@ -67,6 +67,127 @@ def test_binary_and_left_over_memory_are_no_recipients(left_over: bytes) -> None
 def test_a_recipient_after_a_high_byte_of_binary_and_at_the_end_counts() -> None:
     block = imcr_envelope(left_over=b"\xff\xff\xff\xff<last@example.com>")
     assert read_envelope(block + TEXT)[0].recipients[-1] == "last@example.com"
+
+
+PASSED_OVER = "possible recipient passed over: "
+
+
+@pytest.mark.parametrize(
+    ("odd", "why"),
+    [
+        (b"<a\x01b@x.example>\0", "a control character stands in it"),
+        (b"<post\x7fmaster>\0", "a control character stands in it"),
+        (b"<" + b"a" * 1001 + b"@x.example>\0", "it is longer than 1,000 characters"),
+        (b"<" + b"a" * 3_000_000 + b"@x.example>\0", "it is longer than 1,000 characters"),
+        (b"<j\xf6rg\x02\xf6@x.example>\0", "a control character stands in it"),
+        (b"<j\xf6\0rg@x.example>\0", "a NUL stands in it"),
+        (b"<cut@x.exam\0", "it is not closed"),
+        (b"<a@x.example>\xff\xff\x12\0", "other characters follow it"),
+        (b"<a@x.example> NOTIFY=NEVER\0", "other characters follow it"),
+        (b"\x12w<a@x.example>\0", "printable characters stand before it"),
+    ],
+)
+def test_what_has_the_place_of_a_recipient_and_is_none_is_told_and_not_counted(
+    odd: bytes, why: str
+) -> None:
+    whole = imcr_envelope(recipients=["first@x", "last@x"], left_over=b"")
+    at = whole.index(b"<last@x>")
+    block = b"\0\0\0\0" + whole[4:at] + odd + b"\x58\0\0\0" + whole[at:]
+    block = len(block).to_bytes(4, "little") + block[4:]
+    envelope, problems = read_envelope(block + TEXT)
+    assert envelope.recipients == ("first@x", "last@x")
+    assert problems == [(block.index(b"<", at), PASSED_OVER + why)]
+    assert doubtful_recipients(block + TEXT) == problems
+
+
+def test_two_recipients_that_are_read_as_one_are_told() -> None:
+    block = imcr_envelope(left_over=b"\0<a@x.example>\xff\xff<b@x.example>\0")
+    envelope, problems = read_envelope(block + TEXT)
+    assert envelope.recipient_count == 2
+    assert problems == [(block.index(b"<a@x"), PASSED_OVER + "one string may hold two")]
+
+
+def test_an_originator_that_swallows_a_recipient_is_told() -> None:
+    block = imcr_envelope(originator="a@x>\xff<b@y")
+    place = block.index(b"<a@x")
+    assert read_envelope(block + TEXT)[1] == [
+        (place, PASSED_OVER + "the originator's string may hold two")
+    ]
+
+
+def test_an_originator_too_long_to_be_one_is_told_since_a_recipient_takes_its_place() -> None:
+    block = imcr_envelope(originator="o" * 2000 + "@x.example", recipients=["a@x", "b@x"])
+    envelope, problems = read_envelope(block + TEXT)
+    assert envelope.recipients == ("b@x",)
+    why = "possible originator passed over: it is longer than 1,000 characters"
+    assert problems == [(block.index(b"<ooo"), why)]
+
+
+def test_an_odd_originator_is_one_and_no_doubt() -> None:
+    block = imcr_envelope(originator="a\x01b@x.example", left_over=b"\0<\0\0\0")
+    envelope, problems = read_envelope(block + TEXT)
+    assert (envelope.originator, envelope.recipient_count) == ("a\x01b@x.example", 1)
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    "binary",
+    [
+        b"DEN> ro",
+        b"DEN>\0ro",
+        b"\x12<\x00\x3e\x00",
+        b"\0<>\0",
+        b"\0<cut@exam",  # the end of the block cuts it: memory, not a string
+        b"\0 From: Old <old@example.com>\0",  # behind a text
+        b"\x3c\0\0\0\x40\0\0\0\x3e\0\0\0",  # small numbers
+        b"\x3c\x02\x3e\0\x3c\x40\x12\0",  # pointers
+        b"\x3c\x61\x40\x77\0",
+        b"\0<html\0",
+    ],
+)
+def test_binary_fields_and_left_over_memory_raise_no_alarm(binary: bytes) -> None:
+    assert read_envelope(imcr_envelope(left_over=binary) + TEXT)[1] == []
+
+
+def test_five_doubtful_strings_are_told_and_then_their_number() -> None:
+    odd = b"".join(b"\0<u\x01%d@x.example>\0" % number for number in range(7_000))
+    block = imcr_envelope(recipients=["a@x", "b@x"], left_over=odd)
+    envelope, problems = read_envelope(block + TEXT)
+    assert envelope.recipient_count == 2
+    first = block.index(b"<u\x01")
+    assert [at - first for at, _ in problems] == [0, 17, 34, 51, 68, 85]
+    assert problems[-1][1] == "6995 more possible recipients passed over"
+
+
+def test_doubt_is_told_of_a_block_whose_end_or_length_is_in_doubt() -> None:
+    whole = imcr_envelope(recipients=["a@x", "b@x"])
+    assert doubtful_recipients(whole + TEXT) == []
+    for block in (whole[:-30], whole[:-4] + b"\0\0\0\0" + TEXT, b"\xff\xff" + whole[2:] + TEXT):
+        assert doubtful_recipients(block) == read_envelope(block)[1] != []
+
+
+def test_a_bare_message_leaves_no_doubt() -> None:
+    assert doubtful_recipients(b"Subject: x\r\nX-Receiver: late@x\r\n\r\n") == []
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        (b" more@x\r\nSubject: T\r\n\r\n", "an envelope line is folded"),
+        (b"Subject: T\r\nx-receiver: late@x\r\n\r\n", "an X-Receiver line in the header"),
+        (b"Subject: T\r\n\r\nX-Receiver: body@x\r\n", None),
+        (b"\r\nX-Receiver: body@x\r\n", None),
+    ],
+)
+def test_what_may_be_a_recipient_behind_the_lines_of_pickup_is_told(
+    header: bytes, why: str | None
+) -> None:
+    text = b"X-Sender: s@x\r\nX-Receiver: a@x\r\n" + header
+    envelope, problems = read_envelope(text)
+    assert envelope.recipients == ("a@x",)
+    assert doubtful_recipients(text) == problems
+    assert [reason for _, reason in problems] == ([] if why is None else [problems[0][1]])
+    assert why is None or why in problems[0][1]
 
 
 def test_a_wrong_length_is_told_and_the_end_signature_found() -> None:
@@ -148,6 +269,7 @@ def test_no_bytes_raise(junk: bytes, start: bytes) -> None:
         assert 0 <= envelope.raw_length <= len(content)
         assert envelope.recipient_count == len(envelope.recipients)
         assert all(0 <= offset <= len(content) for offset, _ in problems)
+        assert set(doubtful_recipients(content)) <= set(problems)
         assert tuple(iterate_recipients(content)) == envelope.recipients
 
 
@@ -169,10 +291,32 @@ def test_what_the_builder_puts_in_comes_out(originator: str, recipients: list[st
     assert list(envelope.recipients) == recipients
 
 
+ODD_BYTES = st.text(
+    st.characters(max_codepoint=0xFF, exclude_characters="\0<>"), min_size=1, max_size=20
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(ODD_BYTES, ODD_BYTES, st.booleans()), max_size=12))
+def test_each_string_in_a_recipients_place_is_either_counted_or_told(
+    strings: list[tuple[str, str, bool]],
+) -> None:
+    recipients = [f"{one}@{'' if plain else chr(1)}{two}x" for one, two, plain in strings]
+    block = imcr_envelope(recipients=recipients)
+    envelope, problems = read_envelope(block + TEXT)
+    odd = [one for one in recipients if any(c < " " or c == "\x7f" for c in one)]
+    assert list(envelope.recipients) == [one for one in recipients if one not in odd]
+    told = [reason for _, reason in problems]
+    assert told[:5] == [PASSED_OVER + "a control character stands in it"] * min(len(odd), 5)
+    more = [f"{len(odd) - 5} more possible recipients passed over"] if len(odd) > 5 else []
+    assert told[5:] == more
+
+
 @pytest.mark.slow
-def test_a_block_of_opening_brackets_takes_linear_time() -> None:
+@pytest.mark.parametrize("piece", [b"\x80<", b"<", b"<\x01", b"\x01<a>\x01<\x02", b"\0<a\0@@@@"])
+def test_a_block_of_opening_brackets_takes_linear_time(piece: bytes) -> None:
     def seconds(count: int) -> float:
-        block = b"\xf7\0\0\0ImCr" + bytes(16) + b"\x80<" * count
+        block = b"\xf7\0\0\0ImCr" + bytes(16) + piece * count
         started = perf_counter()
         read_envelope(block)
         return perf_counter() - started

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import mailbox
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,13 +16,16 @@ from hypothesis import strategies as st
 
 from imctool.model.mail import MailFormat
 from imctool.readers.envelope import read_envelope
+from imctool.repair import message_forms
 from imctool.repair.message_forms import (
     DOTS_INFERRED,
     NULL_SENDER_INFERRED,
     FormRefusedError,
     mbox_entry,
     pickup_form,
+    write_pickup,
 )
+from tests.spool_builder import imcr_envelope
 
 MAIL = b"From: a@b.example\r\nSubject: x\r\n\r\nHello\r\n"
 PIECES = [b"From ", b">From ", b".", b"\r\n", b"\n", b"\r", b"X-Receiver: z@z\r\n", b"Subject: s"]
@@ -76,13 +82,34 @@ def test_a_null_sender_is_written_as_brackets_and_said_to_be_inferred() -> None:
         ("a@b", ["c@d"], MAIL + b"one\n.\r\ntwo\r\n", "bare LF"),
         ("a@b", ["c@d"], MAIL + b"one\r.\r\ntwo\r\n", "bare LF"),
         ("a@b", ["c@d"], MAIL + b"one\n.", "bare LF"),
+        ("a@b", ["c@d"], MAIL + b"one\n\r.", "bare LF"),
+        ("a@b", ["c@d\r"], MAIL, "control character"),
+        ("a@b", ["c@d"], b"Subject: x\rX-Receiver: spy@x\r\n\r\n", "own header"),
+        ("a@b", ["c@d"], b"X-Receiver" + b" " * 2000 + b": spy@x\r\n\r\n", "own header"),
+        ("a@b", ["c@d"], b" more@x\r\n" + MAIL, "begins with a blank"),
+        ("a@b", ["c@d"], b"\tmore@x\r\n" + MAIL, "begins with a blank"),
     ],
 )
 def test_what_pickup_might_take_otherwise_is_refused(
     originator: str | None, recipients: list[str], text: bytes, why: str
 ) -> None:
+    stream = io.BytesIO()
     with pytest.raises(FormRefusedError, match=why):
-        pickup_form(originator, recipients, text)
+        write_pickup(stream, originator, iter(recipients), text)
+    assert stream.getvalue() == b""
+
+
+def test_a_bad_address_far_down_the_list_is_refused_when_it_is_reached() -> None:
+    recipients = [*(f"r{number}@x" for number in range(10_000)), "bad\r@x"]
+    with pytest.raises(FormRefusedError, match="control character"):
+        pickup_form("a@b", recipients, MAIL)
+
+
+def test_the_text_may_stand_behind_the_block_of_a_spool_file() -> None:
+    block = imcr_envelope()
+    stream = io.BytesIO()
+    write_pickup(stream, "a@b", iter(["c@d"]), block + MAIL, len(block))
+    assert stream.getvalue() == pickup_form("a@b", ["c@d"], MAIL).content
 
 
 def test_an_envelope_line_in_the_body_is_no_reason_to_refuse() -> None:
@@ -107,6 +134,72 @@ def test_a_pickup_file_is_read_back_as_its_envelope_and_text(
     assert without_doubled_dots(written) == text
     assert len(written) - len(text) == made.doubled_dots
     assert not re.search(rb"(?:\A|[\r\n])\.(?=[\r\n]|\Z)", written), "a line of a single dot"
+
+
+def at_once(text: bytes) -> tuple[bytes, int, bool, bool]:
+    """Return what Pickup takes, by rules that see the whole text: the bytes, the dots doubled,
+    whether all of these were alone on their lines, and whether the text is refused.
+    """
+    lone = len(re.findall(rb"(?:\A|(?<=\r\n))\.(?=\r\n|\Z)", text))
+    stuffed, doubled = re.subn(rb"(?:\A|(?<=\r\n))\.", b"..", text)
+    bare = re.search(rb"(?:(?<!\r)\n|\r(?!\n))\.(?=[\r\n]|\Z)", text)
+    header = re.split(rb"(?:\A|\n)\r?\n", text)[0]
+    own = re.search(rb"(?i)(?:\A|[\r\n])X-(?:Sender|Receiver)[ \t]*:", header)
+    refused = bool(bare) or bool(own) or text[:1] in (b" ", b"\t")
+    return stuffed, doubled, doubled == lone, refused
+
+
+@given(TEXTS, st.integers(2, 9))
+@example(b"a\r\n.\r\n.\r\n", 2)
+@example(b"a\r\n.b\r\n", 4)
+@example(b"a\n.", 2)
+def test_where_the_pieces_begin_changes_nothing(text: bytes, piece: int) -> None:
+    stuffed, doubled, alone, refused = at_once(text)
+    stream = io.BytesIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(message_forms, "_PIECE", piece)
+        try:
+            told = write_pickup(stream, "a@b", ["c@d"], text)
+        except FormRefusedError:
+            assert refused
+            return
+    assert not refused
+    assert told == (doubled, () if alone else (DOTS_INFERRED,))
+    assert stream.getvalue() == b"X-Sender: a@b\r\nX-Receiver: c@d\r\n" + stuffed
+
+
+STREAMED = """
+import mmap, re, sys
+from pathlib import Path
+from imctool.repair.message_forms import write_pickup
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+with open(sys.argv[1], "rb") as file, open(sys.argv[2], "wb") as target:
+    text = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    before = peak()
+    told = write_pickup(target, "a@b", (f"user{n}@example.com" for n in range(1_000_000)), text)
+print(told[0], peak() - before, peak())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of the memory is read from /proc")
+def test_a_large_text_and_a_million_recipients_take_little_memory(tmp_path: Path) -> None:
+    text = (
+        MAIL
+        + (b"A line of a usual length, as a letter has it, and another.\r\n" * 999 + b".\r\n")
+        * 1000
+    )
+    (tmp_path / "text").write_bytes(text)
+    command = [sys.executable, "-c", STREAMED, str(tmp_path / "text"), str(tmp_path / "made")]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    doubled, growth, whole = map(int, run.stdout.split())
+    assert doubled == 1000
+    assert growth < 20_000, "KiB"
+    assert whole < 100_000, "KiB"
+    made = (tmp_path / "made").read_bytes()
+    assert made.count(b"X-Receiver: ") == 1_000_000
+    assert made.endswith(text.replace(b"\r\n.", b"\r\n.."))
 
 
 def test_an_mbox_of_several_messages_is_read_by_python(tmp_path: Path) -> None:
