@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,4 +73,4 @@ def shown_imcdata(spool: SpoolRoot, path: str) -> str:
 
 def quoted(path: str) -> str:
     """Return a path as a shell takes it."""
-    return shlex.quote(path)
+    return subprocess.list2cmdline([path]) if os.name == "nt" else shlex.quote(path)

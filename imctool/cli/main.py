@@ -85,6 +85,9 @@ def main() -> NoReturn:
     except click.Abort:
         status = exit_status.SIGNAL + signal.SIGINT
     except click.ClickException as error:
+        from imctool.report.safe_text import safe_text
+
+        error.message = "\n".join(map(safe_text, error.message.split("\n")))
         error.show()
         status = error.exit_code
     except KeyboardInterrupt:

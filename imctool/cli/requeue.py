@@ -43,24 +43,25 @@ def command(ctx: click.Context, /, reading: Reading, path: str, **choice: Any) -
     from imctool.cli.requeue_planning import Planner, keep_plan
     from imctool.repair.requeue import requeue
 
-    check_requeue_options(choice)
+    check_requeue_options(choice, reading)
     _refuse_places(path, choice)
-    request = _request(path, choice)
-    if request.acts and not choice["yes"] and not sys.stdin.isatty():
+    acts = not choice["dry_run"] and choice["plan_file"] is None
+    if acts and not choice["yes"] and not sys.stdin.isatty():
         refuse("nothing was done: without a terminal to ask on, --yes is needed")
+    request = _request(path, choice, acts=acts)
     planner = Planner(reading, path, choice, request)
+    output = RequeueOutput(reading, path, request, choice["folder"])
+    confirm: Callable[[RequeuePlan, list[str]], None] = partial(
+        ask, output, planner, sure=choice["yes"]
+    )
     if choice["via"] in EXPORTS:
         from imctool.cli.requeue_export import export
 
-        told = export(request, planner, choice)
+        told = export(request, planner, choice, confirm)
     else:
-        output = RequeueOutput(reading, path, request)
-        confirm: Callable[[RequeuePlan, list[str]], None] = partial(
-            ask, output, planner, sure=choice["yes"]
-        )
         with guarded():
             told = requeue(request, planner.plan, confirm)
-        output.write(told, planner)
+    output.write(told, planner)
     if choice["plan_file"] is not None:
         keep_plan(told, choice["plan_file"], choice["server"])
     if planner.nothing_read:
@@ -87,7 +88,15 @@ def _refuse_places(path: str, choice: dict[str, Any]) -> None:
         refuse_folder(choice["folder"], [Path(path)])
 
 
-def _request(path: str, choice: dict[str, Any]) -> Request:
+def _refuse_in_spool(journal: str, imcdata: Path) -> None:
+    """Refuse a journal among the mail, where the service would take it for mail."""
+    folder = Path(os.path.realpath(journal)).parent
+    root = Path(os.path.realpath(imcdata))
+    if folder != root / "imctool" and folder.is_relative_to(root):
+        raise click.UsageError(f"{journal} lies in the spool: choose another place, or imctool")
+
+
+def _request(path: str, choice: dict[str, Any], *, acts: bool) -> Request:
     from imctool.model.requeue import Reason, Via
     from imctool.repair.requeue import Request
     from imctool.repair.requeue_run import Pace
@@ -97,17 +106,19 @@ def _request(path: str, choice: dict[str, Any]) -> Request:
     submission = None
     if choice["server"] is not None:
         submission = Submission(
-            mail_server(choice),
+            mail_server(choice, signing_in=acts),
             choice["send_8bit"],
             choice["mend_line_ends"],
             again=str(Reason.SUBMITTED) in choice["forced"],
         )
     journal = choice["journal_file"]
+    if journal is not None:
+        _refuse_in_spool(journal, spool.path)
     return Request(
         spool,
         shown_imcdata(spool, path),
         Via(choice["via"]),
-        acts=not choice["dry_run"] and choice["plan_file"] is None,
+        acts=acts,
         journal=None if journal is None else Path(os.path.abspath(journal)),
         look_for_service=not choice["service_stopped"],
         submission=submission,

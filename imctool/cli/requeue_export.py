@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from imctool.repair.requeue import Request, Requeued
 
 
-def export(request: Request, planner: Planner, choice: dict[str, Any]) -> Requeued:
-    """Copy the messages of the plan into the folder; return what came of it."""
+def export(
+    request: Request,
+    planner: Planner,
+    choice: dict[str, Any],
+    confirm: Callable[[RequeuePlan, list[str]], None],
+) -> Requeued:
+    """Copy the messages of the plan into the folder; return what came of it.
+
+    ``confirm`` is asked before, where anything is to be written.
+    """
     from imctool.model.export import ExportForm
     from imctool.repair.changing import spool_to_look_at
     from imctool.repair.export_files import export_mails
@@ -27,8 +35,10 @@ def export(request: Request, planner: Planner, choice: dict[str, Any]) -> Requeu
     from imctool.repair.requeue_run import refused_actions
 
     with guarded(), spool_to_look_at(request.spool.path, request.journal) as opened:
-        plan = planner.plan(opened.imcdata, handed_over(opened.journals))
+        plan = planner.plan(opened.imcdata, handed_over(opened.journals), frozenset())
         told = Requeued(plan, identity(opened.imcdata), refused_actions(plan), opened.notes)
+        if request.acts and plan.going:
+            confirm(plan, opened.notes)
         folder = choice["folder"]
         result = export_mails(
             _mails(plan), Path(folder), folder, ExportForm(choice["via"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imctool.cli.options import CASE, EVIDENCE, reading_options
+from imctool.cli.options import CASE, EVIDENCE, Reading, reading_options
 
 if TYPE_CHECKING:
     from imctool.model.submission import SmtpServer
@@ -41,9 +41,8 @@ class RequeueCommand(click.Command):
                 found.extend(words)
             elif word == "--via=smtp" or (word == "smtp" and found[-2:-1] == ["--via"]):
                 host = next(words, "")
-                if not host or host.startswith("-"):
-                    raise click.UsageError("--via smtp needs a mail server: --via smtp HOST[:PORT]")
-                found += ["--server", host]
+                named = not host or host.startswith("-")  # by --server, or not at all
+                found += [host] * bool(host) if named else ["--server", host]
         return super().parse_args(ctx, found)
 
 
@@ -152,8 +151,11 @@ def requeue_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def mail_server(choice: dict[str, Any]) -> SmtpServer:
-    """Return the mail server that the options name. Raises click.UsageError."""
+def mail_server(choice: dict[str, Any], *, signing_in: bool) -> SmtpServer:
+    """Return the mail server that the options name. Raises click.UsageError.
+
+    The password is only asked for, or read, where there will be a ``signing_in``.
+    """
     from pathlib import Path
 
     from imctool.model.submission import SmtpServer, Tls
@@ -166,7 +168,7 @@ def mail_server(choice: dict[str, Any]) -> SmtpServer:
         port,
         tls,
         user=choice["user"],
-        password=_password(choice) if choice["user"] is not None else None,
+        password=_password(choice) if signing_in and choice["user"] is not None else None,
         ca_file=Path(ca_file) if ca_file is not None else None,
         attempts=choice["attempts"],
         first_delay=choice["retry_after"],
@@ -186,7 +188,7 @@ def _address(text: str, port: int) -> tuple[str, int]:
 
 def _password(choice: dict[str, Any]) -> str:
     if choice["password_file"] is not None:
-        with open(choice["password_file"], encoding="utf-8") as file:
+        with open(choice["password_file"], encoding="utf-8", errors="surrogateescape") as file:
             return file.readline().rstrip("\r\n")
     known = os.environ.get(PASSWORD_VARIABLE)
     if known is not None:
@@ -195,7 +197,7 @@ def _password(choice: dict[str, Any]) -> str:
     return answer
 
 
-def check_requeue_options(choice: dict[str, Any]) -> None:
+def check_requeue_options(choice: dict[str, Any], reading: Reading) -> None:
     """Raise click.UsageError where options contradict each other."""
     via = choice["via"]
     if (choice["server"] is not None) != (via == "smtp"):
@@ -208,7 +210,9 @@ def check_requeue_options(choice: dict[str, Any]) -> None:
         raise click.UsageError("--queue-dat goes with --via in")
     if choice["plan_file"] is not None and (choice["apply_file"] is not None or via in EXPORTS):
         raise click.UsageError("--plan makes a plan for --apply; copies of mail need none")
-    if choice["apply_file"] is not None and any(choice[one] for one in _SELECTING):
+    selecting = any(choice[one] for one in _SELECTING) or choice["queue_dat"] == "rename"
+    narrowed = reading.since is not None or reading.until is not None
+    if choice["apply_file"] is not None and (selecting or narrowed):
         raise click.UsageError("--apply does exactly what the plan says: it takes no selection")
 
 

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 class RequeueOutput:
     """Writes the plan and the result of one run."""
 
-    def __init__(self, reading: Reading, path: str, request: Request) -> None:
+    def __init__(self, reading: Reading, path: str, request: Request, folder: str | None) -> None:
         self.reading = reading
         self._path = path
         self._request = request
+        self._folder = folder
         self._shown = False
 
     def plan(self, plan: RequeuePlan, notes: list[str], planner: Planner) -> None:
@@ -42,12 +43,19 @@ class RequeueOutput:
                 verbose=self.reading.verbose,
             )
 
+    @property
+    def verb(self) -> str:
+        """What is done to the messages."""
+        return "Copy" if self._request.via.is_export else "Requeue"
+
     def _where(self, plan: RequeuePlan) -> str:
         from imctool.model.requeue import Via
 
         request = self._request
         if request.via is Via.SMTP and request.submission is not None:
             return str(request.submission.server)
+        if request.via.is_export:
+            return self._folder or ""
         folder = request.spool.inbound if request.via is Via.IN else plan.pickup
         return f"{request.shown}/{folder}" if request.shown else folder
 
@@ -63,7 +71,8 @@ class RequeueOutput:
             )  # fmt: skip
             write_lines(self.reading, [json_text(document, indent=1)])
             return
-        if not self._shown and (not self._request.acts or told.journal is None):
+        written = told.journal is not None or self._request.via.is_export
+        if not self._shown and (not self._request.acts or not written):
             self.plan(told.plan, told.notes, planner)
         self._write_text(told)
 
@@ -111,6 +120,8 @@ def ask(
     output.plan(plan, notes, planner)
     click.echo(err=True)
     count = len(plan.going)
-    text = f"Requeue {count} message{'' if count == 1 else 's'}?"
+    text = f"{output.verb} {count} message{'' if count == 1 else 's'}?"
+    if not count:
+        text = "Rename Queue.dat?"
     if not click.confirm(text, default=False, err=True):
         refuse("nothing was done")

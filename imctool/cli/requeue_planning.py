@@ -43,19 +43,30 @@ class Planner:
         self._choice = choice
         self._request = request
 
-    def plan(self, imcdata: Folder, before: Mapping[str, Sequence[HandedOver]]) -> RequeuePlan:
-        """Return the plan for a spool; ``before`` is what journals have handed over."""
+    def plan(
+        self,
+        imcdata: Folder,
+        before: Mapping[str, Sequence[HandedOver]],
+        finished: frozenset[str],
+    ) -> RequeuePlan:
+        """Return the plan for a spool (``repair.requeue.PlanMaker``)."""
         if self._choice["apply_file"] is not None:
-            return self._saved(imcdata, before)
-        return self._made(imcdata, before)
+            return self._saved(imcdata, before, finished)
+        return self._made(imcdata, before, finished)
 
-    def _saved(self, imcdata: Folder, before: Mapping[str, Sequence[HandedOver]]) -> RequeuePlan:
+    def _saved(
+        self,
+        imcdata: Folder,
+        before: Mapping[str, Sequence[HandedOver]],
+        finished: frozenset[str],
+    ) -> RequeuePlan:
         from dataclasses import replace
 
         from imctool.repair.changing import IntegrityError
         from imctool.repair.known_journals import identity
         from imctool.repair.plan_file import PlanError, load_plan
         from imctool.repair.requeue_plan import not_again
+        from imctool.repair.requeue_selection import without_forced
 
         file = self._choice["apply_file"]
         try:
@@ -71,17 +82,22 @@ class Planner:
         ):
             raise click.UsageError(f"{file} goes by --via {saved.plan.via}: give the same")
         plan = saved.plan
-        return replace(
-            plan, imcdata=imcdata.path, items=tuple(not_again(plan.items, before, plan.via))
-        )
+        left = [one for one in plan.items if one.file is None or one.file.sha256 not in finished]
+        items = without_forced(not_again(left, before, plan.via), plan.forced)
+        return replace(plan, imcdata=imcdata.path, items=tuple(items))
 
-    def _made(self, imcdata: Folder, before: Mapping[str, Sequence[HandedOver]]) -> RequeuePlan:
+    def _made(
+        self,
+        imcdata: Folder,
+        before: Mapping[str, Sequence[HandedOver]],
+        finished: frozenset[str],
+    ) -> RequeuePlan:
         from dataclasses import replace
 
         from imctool.cli.diagnose import nothing_read
         from imctool.ledger.ledger import build_ledger
         from imctool.readers.collection import collect
-        from imctool.repair.requeue_plan import make_plan
+        from imctool.repair.requeue_plan import Rules, make_plan
         from imctool.repair.requeue_selection import select, unnamed
 
         reading, request = self._reading, self._request
@@ -96,16 +112,16 @@ class Planner:
             self.nothing_read = nothing_read(collection)
             ledger = build_ledger(collection, reading.zone)
             judge = _judge(collection, ledger)
-            selection = select(ledger.messages, request.spool, request.shown, choice, judge)
-        plan = make_plan(
-            selection,
-            imcdata,
+            selection = select(ledger.messages, root, request.spool, request.shown, choice, judge)
+        rules = Rules(
             request.via,
-            forced=choice.forced,
-            before=before,
-            most=self._choice["most"],
-            queue_dat=self._choice["queue_dat"] == "rename",
+            choice.forced,
+            self._choice["most"],
+            self._choice["queue_dat"] == "rename",
+            before,
+            finished,
         )
+        plan = make_plan(selection, imcdata, rules)
         return replace(plan, unnamed=unnamed(names, plan.items))
 
     def _selection(self, names: frozenset[str]) -> Choice:
@@ -180,7 +196,7 @@ def _judge(collection: Collection, ledger: Ledger) -> Callable[[Message, SpoolFi
 
 
 def keep_plan(told: Requeued, file: str, server: str | None) -> None:
-    """Save the plan of a run. Ends it where the file cannot be written."""
+    """Save the plan of a run. Raises OSError."""
     from imctool.repair.plan_file import SavedPlan, save_plan
 
     save_plan(SavedPlan(told.plan, told.spool, server), Path(file))

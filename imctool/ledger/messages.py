@@ -12,6 +12,9 @@ from imctool.ledger.clock import ServerClock
 from imctool.ledger.entry import Entry, Opener
 from imctool.ledger.notes import Notes
 from imctool.ledger.observations import observe
+from imctool.model.direction import Direction
+from imctool.model.evidence import InputKind
+from imctool.model.mail import SpoolFile
 from imctool.model.message import SETTLED, Fate, Message
 
 
@@ -94,6 +97,13 @@ class Messages(Sequence[Message]):
         for entry in self.entries:
             if entry.fate in fates and self._opener.draft(entry).message_id in ids:
                 yield self.message(entry)
+
+    def files_of(self, fates: Container[Fate]) -> Iterator[tuple[InputKind, SpoolFile, Fate]]:
+        """Yield the spool files of the inbound messages of these fates."""
+        for entry in self.entries:
+            if entry.files and entry.fate in fates and entry.direction is Direction.INBOUND:
+                for kind, file in self._opener.draft(entry).files:
+                    yield kind, file, entry.fate
 
     def count_fates(self) -> Counter[Fate]:
         """Return how many messages met each fate."""

@@ -12,24 +12,30 @@ class Outcome(StrEnum):
     """How an operation ended.
 
     Dropped: nothing was changed, or what was begun was taken back. Gone: a later look found the
-    file under neither of its names.
+    file under neither of its names. Unsure: it has its old name only, and may have had the new
+    one for a moment, at which the service may have taken it up.
     """
 
     DONE = "done"
     FAILED = "failed"
     DROPPED = "dropped"
     GONE = "gone"
+    UNSURE = "unsure"
 
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What tells that a file is still the one that was looked at; the hash is in hex."""
+    """What tells that a file is still the one that was looked at; the hash is in hex.
+
+    ``changed_ns`` is when its entry was changed last (ctime): a link and its removal change that.
+    """
 
     sha256: str
     size: int
     device: int
     inode: int
     modified_ns: int
+    changed_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,10 @@ class Operation:
     """One thing to do with one file. Paths are relative to Imcdata, with ``/``.
 
     ``target`` is None where the message goes to a mail server, which ``server`` then names.
-    ``copied`` says that the bytes were copied, since the two places are on different volumes.
+    ``copied`` says that the bytes were copied, since the two places are on different volumes,
+    ``linked`` that the file gets its new name before it loses the old one. ``failed`` is the time
+    of the last event that named the message as archived (ISO 8601, by the server's clock), and
+    ``assumed_zone`` that the zone of that clock was not known.
     ``undoes`` is the number of the operation that this one takes back.
     """
 
@@ -58,8 +67,11 @@ class Operation:
     spool_name: str | None = None
     recipients: int = 0
     copied: bool = False
+    linked: bool = False
     undoes: int | None = None
     server: str | None = None
+    failed: str | None = None
+    assumed_zone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class RequeuePlan:
     ``left`` counts those that ``--max`` leaves for another run, ``unknown`` the files of the
     archive whose fate the evidence does not tell, ``unnamed`` what was asked for and is not
     there. ``queue_dat`` is Queue.dat where it is to be renamed, ``pickup`` how the Pickup folder
-    is spelled.
+    is spelled; ``forced`` are the reasons that were overridden.
     """
 
     via: Via
@@ -103,6 +103,7 @@ class RequeuePlan:
     unnamed: tuple[str, ...] = ()
     queue_dat: RequeueItem | None = None
     pickup: str = "Pickup"
+    forced: frozenset[Reason] = frozenset()
 
     @property
     def going(self) -> tuple[RequeueItem, ...]:

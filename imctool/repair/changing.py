@@ -10,9 +10,14 @@ from pathlib import Path
 from imctool.model.journal import Outcome
 from imctool.repair.folder import Folder, open_folder
 from imctool.repair.journal_lines import JournalError
-from imctool.repair.known_journals import KnownJournal, finish_runs, known_journals
+from imctool.repair.known_journals import (
+    KnownJournal,
+    MissingJournalError,
+    finish_runs,
+    known_journals,
+)
 from imctool.repair.service_signs import SpoolWatch, stop_hint
-from imctool.repair.settling import Settled
+from imctool.repair.settling import Settled, clear_staging
 from imctool.repair.spool_lock import LockHeldError, spool_locked
 
 _MOST_TOLD = 5
@@ -42,11 +47,11 @@ class OpenSpool:
     journals: Sequence[KnownJournal]
     going_on: KnownJournal | None
     notes: list[str]
-    _watch: SpoolWatch | None
+    watch: SpoolWatch | None
 
     def check_service(self) -> None:
         """Raise GuardError where there are signs that the service runs."""
-        if self._watch is not None and (signs := self._watch.signs()):
+        if self.watch is not None and (signs := self.watch.signs()):
             raise GuardError(stop_hint(signs))
 
 
@@ -61,7 +66,8 @@ def spool_to_look_at(imcdata: Path, journal: Path | None) -> Iterator[OpenSpool]
         notes = []
         if unfinished:
             count = sum(len(one.content.open_operations) for one in unfinished)
-            notes.append(f"a run was cut off; the next one settles the {count} steps it left open")
+            left = f"; the next one settles the {count} steps it left open" if count else ""
+            notes.append(f"a run goes on now, or was cut off{left}")
         yield OpenSpool(folder, journals, None, notes, None)
 
 
@@ -74,8 +80,11 @@ def spool_to_change(
     *,
     look_for_service: bool,
     changes_spool: bool,
+    trusted: bool = False,
 ) -> Iterator[OpenSpool]:
     """Open a spool for a run: lock it, and settle what runs that were cut off left open.
+
+    ``trusted`` takes the journal that is named for this spool's, wherever it says it was.
 
     Raises GuardError, IntegrityError, LockError, and OSError where a journal cannot be written.
     """
@@ -90,7 +99,8 @@ def spool_to_change(
             raise LockError(error.errno, error.strerror or str(error), str(imcdata)) from error
         # Not before: another run's moves would look like the service.
         watch = SpoolWatch(imcdata) if look_for_service else None
-        opened = OpenSpool(folder, _journals(folder, journal, stack), None, [], watch)
+        journals = _journals(folder, journal, stack, trusted=trusted)
+        opened = OpenSpool(folder, journals, None, [], watch)
         if before is not None:
             opened.notes.append(before)
         if any(one.is_unfinished for one in opened.journals):
@@ -98,13 +108,21 @@ def spool_to_change(
             settled, opened.going_on = finish_runs(opened.journals, folder, command, via)
             opened.notes += [f"{one.operation.source}: {one.reason}" for one in settled]
             _stop_if_gone(settled)
-            opened.journals = _journals(folder, journal, stack)
+            opened.journals = _journals(folder, journal, stack, trusted=trusted)
+            if look_for_service:  # what was settled changed the spool under the first look
+                opened.watch = SpoolWatch(imcdata)
+        elif changes_spool:
+            clear_staging(folder, ())
         yield opened
 
 
-def _journals(folder: Folder, journal: Path | None, stack: ExitStack) -> list[KnownJournal]:
+def _journals(
+    folder: Folder, journal: Path | None, stack: ExitStack, *, trusted: bool = False
+) -> list[KnownJournal]:
     try:
-        return known_journals(folder, journal, stack)
+        return known_journals(folder, journal, stack, trusted=trusted)
+    except MissingJournalError as error:
+        raise GuardError(f"{error}. Nothing was done") from error
     except JournalError as error:
         raise IntegrityError(
             f"{error}; nothing was done. imctool verify tells more; keep the journal, and move it "

@@ -37,6 +37,13 @@ _LOCKED = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 _LOCK_OFFSET = 1 << 30
 
+NO_EXCLUSIVE_RENAME = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
+)
+"""What a system answers that has no link, or no rename that replaces nothing."""
+
+_TRIES = 5  # after an interrupted system call
+
 BY_DESCRIPTOR = os.link in os.supports_dir_fd and os.unlink in os.supports_dir_fd
 """Whether this system opens and links by a folder's descriptor; Windows does not."""
 
@@ -51,6 +58,7 @@ class FileStatus(NamedTuple):
     accessed_ns: int
     links: int
     mode: int
+    changed_ns: int = 0
 
     @property
     def is_regular(self) -> bool:
@@ -148,6 +156,28 @@ class Folder(Protocol):
         """Let go of it."""
 
 
+def reason_of(error: OSError) -> str:
+    """Return what the system said, in words."""
+    return error.strerror or str(error)
+
+
+def settled_call(call: Callable[[], None], is_done: Callable[[], bool]) -> None:
+    """Call the system; after an error look whether it was done even so.
+
+    A network file system may do what it says it could not, and a signal may break a call off.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            call()
+        except OSError as error:
+            if is_done():
+                return
+            if not isinstance(error, InterruptedError) or not left:
+                raise
+        else:
+            return
+
+
 def open_folder(path: str | os.PathLike[str]) -> Folder:
     """Open the folder that a user named; links on the way to it are the user's own choice.
 
@@ -167,7 +197,7 @@ _OUTSIDE = frozenset("/\\\0" + (":" if os.name == "nt" else ""))
 
 def _plain(name: str) -> str:
     """Return the name, which has to be that of one entry: nothing leads out of the folder."""
-    if name in {"", ".", ".."} or _OUTSIDE.intersection(name):
+    if name in {"", ".", ".."} or not _OUTSIDE.isdisjoint(name):
         raise OSError(errno.EINVAL, "not the name of a file in this folder", name)
     return name
 
@@ -175,7 +205,7 @@ def _plain(name: str) -> str:
 def _status(found: os.stat_result) -> FileStatus:
     return FileStatus(
         found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_atime_ns,
-        found.st_nlink, found.st_mode,
+        found.st_nlink, found.st_mode, found.st_ctime_ns,
     )  # fmt: skip
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import platform
-import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -26,7 +25,10 @@ from imctool.repair.journal_lines import (
 FOLDER_NAME = "imctool"
 """The folder in Imcdata that journals lie in unless another place is named."""
 
-_OUR_NAME = re.compile(r"requeue-\d{8}T\d{6}Z(?:-\d+)?\.jsonl")
+ELSEWHERE = "elsewhere.txt"
+"""The file beside them that names journals of mail handed over that are kept elsewhere."""
+
+_SUFFIX = ".jsonl"
 _BLOCK = 1 << 20
 
 
@@ -161,8 +163,34 @@ def new_name(taken: Iterable[str]) -> str:
 
 
 def journal_names(folder: Folder) -> list[str]:
-    """Return the journals in the folder they lie in by default, in time order."""
-    return sorted(name for name in folder.names() if _OUR_NAME.fullmatch(name))
+    """Return the journals in the folder they lie in by default; those it named in time order."""
+    return sorted(name for name in folder.names() if name.lower().endswith(_SUFFIX))
+
+
+def journals_elsewhere(folder: Folder) -> list[str]:
+    """Return the paths of journals that are kept elsewhere. Raises OSError."""
+    try:
+        file = folder.read(ELSEWHERE)
+    except FileNotFoundError:
+        return []
+    try:
+        content = file.read(_BLOCK)
+    finally:
+        file.close()
+    return [line for line in os.fsdecode(content).split("\n") if line]
+
+
+def note_elsewhere(folder: Folder, path: str) -> None:
+    """Note, durable, that a journal is kept at a path. Raises OSError."""
+    if path in journals_elsewhere(folder):
+        return
+    file = folder.append(ELSEWHERE)
+    try:
+        file.write(os.fsencode(path) + b"\n")
+        file.sync()
+    finally:
+        file.close()
+    folder.sync()
 
 
 def load_journal(folder: Folder, name: str) -> JournalContent:

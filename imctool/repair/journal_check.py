@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +9,13 @@ from pathlib import Path
 from imctool.model.action import ActionKind
 from imctool.model.export import Difference, DifferenceKind, ManifestCheck
 from imctool.model.journal import FileIdentity, Outcome, Recorded
-from imctool.repair.folder import Folder, open_folder
-from imctool.repair.journal import FOLDER_NAME, load_journal
+from imctool.repair.copying import digest_of
+from imctool.repair.folder import Folder, open_folder, reason_of
+from imctool.repair.journal import load_journal
 from imctool.repair.journal_lines import JournalContent
-from imctool.repair.moves import reason_of
-from imctool.repair.settling import digest_of, open_below, status_of
+from imctool.repair.known_journals import spool_of
+from imctool.repair.settling import open_below, status_of
+from imctool.repair.undo import NOT_THERE
 
 
 def check_journal(journal: Path, imcdata: Path | None = None) -> ManifestCheck:
@@ -41,25 +42,19 @@ def check_journal(journal: Path, imcdata: Path | None = None) -> ManifestCheck:
                     f"the last {content.torn} bytes are no whole line: the run was cut off there",
                 )
             )  # fmt: skip
-        lines = len(differences)
         expected = _expected(content)
         if not content.runs and not expected:
-            return ManifestCheck(lines, tuple(differences), ("no run stands in it",))
-        root = open_folder(_root(journal, content, imcdata))
+            return ManifestCheck(1, tuple(differences), ("no run stands in it",))
+        root = open_folder(spool_of(journal, content, imcdata))
         stack.callback(root.close)
         for path, file in sorted(expected.items()):
             difference = _difference(root, path, file)
             if difference is not None:
                 differences.append(difference)
         differences += _doubled(content, expected, root)
-    return ManifestCheck(len(expected) + 1, tuple(differences), tuple(_notes(content)))
-
-
-def _root(journal: Path, content: JournalContent, imcdata: Path | None) -> Path:
-    if imcdata is not None:
-        return imcdata
-    folder = Path(os.path.realpath(journal)).parent
-    return folder.parent if folder.name == FOLDER_NAME else Path(content.spool.path)
+        differences += _lost_sight_of(content)
+        checked = 1 + len(content.operations)
+    return ManifestCheck(checked, tuple(differences), tuple(_notes(content)))
 
 
 def _expected(content: JournalContent) -> dict[str, FileIdentity]:
@@ -71,7 +66,7 @@ def _expected(content: JournalContent) -> dict[str, FileIdentity]:
             if one.outcome is Outcome.DONE and operation.target is not None:
                 expected.pop(operation.source, None)
                 expected[operation.target] = operation.file
-            elif one.outcome in {Outcome.DROPPED, Outcome.FAILED}:
+            elif one.outcome in {Outcome.DROPPED, Outcome.FAILED, Outcome.UNSURE}:
                 expected.setdefault(operation.source, operation.file)
         elif operation.undoes is None:
             expected[operation.source] = operation.file
@@ -93,7 +88,7 @@ def _difference(root: Folder, path: str, file: FileIdentity) -> Difference | Non
             if found is None:
                 return Difference(
                     path, DifferenceKind.MISSING,
-                    "it is not there: the service took it up since, or somebody removed it",
+                    NOT_THERE,
                 )  # fmt: skip
             if not found.is_regular:
                 return Difference(path, DifferenceKind.OUTSIDE, "it is no regular file")
@@ -125,6 +120,14 @@ def _doubled(
                 f"the same bytes lie here and were moved to {operation.target}: it is there twice "
                 "or came back",
             )  # fmt: skip
+
+
+def _lost_sight_of(content: JournalContent) -> Iterator[Difference]:
+    """Yield the messages of which a run could not tell where they were."""
+    for one in content.operations.values():
+        if one.outcome in {Outcome.GONE, Outcome.UNSURE}:
+            reason = one.reason or "nothing tells where it is"
+            yield Difference(one.operation.source, DifferenceKind.MISSING, reason)
 
 
 def _notes(content: JournalContent) -> Iterator[str]:

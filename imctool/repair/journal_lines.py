@@ -32,6 +32,7 @@ _DIGITS = 32
 _CHECK = re.compile(rb',"check":"([0-9a-f]{%d})"}' % _DIGITS)
 _CHECK_LENGTH = len(',"check":""}') + _DIGITS
 _ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_DECODE = json.JSONDecoder().decode  # json.loads guesses at the encoding of each line anew
 
 _START = b'{"record":"begin","schema":"%b"' % SCHEMA.encode("ascii")
 _NONE = "not a journal of imctool: its first line is none of a journal"
@@ -60,10 +61,17 @@ def intent_record(one: Operation) -> Record:
         "record": "intent", "number": one.number, "kind": str(one.kind),
         "spool_name": one.spool_name, "from": one.source, "to": one.target,
         "sha256": one.file.sha256, "size": one.file.size, "device": one.file.device,
-        "inode": one.file.inode, "mtime_ns": one.file.modified_ns, "recipients": one.recipients,
+        "inode": one.file.inode, "mtime_ns": one.file.modified_ns,
+        "ctime_ns": one.file.changed_ns, "recipients": one.recipients,
     }  # fmt: skip
     if one.copied:
         record["copied"] = True
+    if one.linked:
+        record["linked"] = True
+    if one.failed is not None:
+        record["failed"] = one.failed
+    if one.assumed_zone:
+        record["assumed_zone"] = True
     if one.undoes is not None:
         record["undoes"] = one.undoes
     if one.server is not None:
@@ -153,9 +161,10 @@ def _split(line: bytes) -> tuple[bytes, str | None]:
 
 def _take(journal: JournalContent, body: bytes, line: int, offset: int) -> None:
     try:
-        record = json.loads(body)
-        _take_record(journal, record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        _take_record(journal, _DECODE(body.decode("utf-8")))
+    except (
+        ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError,
+    ) as error:  # fmt: skip
         reason = f"the record cannot be understood: {error!r}"
         journal.defects.append(JournalDefect(line, offset, reason))
 
@@ -186,18 +195,63 @@ def _take_intent(journal: JournalContent, record: Record) -> None:
         target=record["to"],
         file=FileIdentity(
             str(record["sha256"]), int(record["size"]), int(record["device"]),
-            int(record["inode"]), int(record["mtime_ns"]),
+            int(record["inode"]), int(record["mtime_ns"]), int(record["ctime_ns"]),
         ),
         spool_name=record["spool_name"],
         recipients=int(record["recipients"]),
         copied=bool(record.get("copied")),
+        linked=bool(record.get("linked")),
         undoes=record.get("undoes"),
         server=record.get("server"),
+        failed=record.get("failed"),
+        assumed_zone=bool(record.get("assumed_zone")),
     )  # fmt: skip
     earlier = journal.operations.get(number)
     if earlier is not None and not earlier.is_open:
         raise ValueError(f"operation {number} was ended before")
+    if not is_ours(operation):
+        raise ValueError(f"no run moves {operation.source} to {operation.target}")
     journal.operations[number] = Recorded(operation)
+
+
+_ARCHIVED = re.compile(r"(?i)in/archive/[^/\\\0]+")
+_INBOUND = re.compile(r"(?i)in/[^/\\\0]+")
+_PICKED_UP = re.compile(r"(?i)pickup/[^/\\\0]+")
+_QUEUE_NAMES = ("queue.dat", "queue.old")
+
+
+def is_archived_path(path: str) -> bool:
+    """Whether a path from Imcdata on is that of a file of In\\Archive."""
+    return _ARCHIVED.fullmatch(path) is not None
+
+
+def is_ours(one: Operation) -> bool:
+    """Whether an operation is one that a requeue or an undo does: no journal makes others done.
+
+    Moves between In and its Archive and of Queue.dat, and files written into Pickup.
+    """
+    source, target = one.source, one.target
+    if one.kind is ActionKind.SUBMIT:
+        return _ARCHIVED.fullmatch(source) is not None and target is None
+    if one.kind is ActionKind.WRITE:
+        if one.undoes is not None:
+            return _PICKED_UP.fullmatch(source) is not None and target is None
+        return (
+            _ARCHIVED.fullmatch(source) is not None
+            and target is not None
+            and _PICKED_UP.fullmatch(target) is not None
+        )
+    if one.kind is not ActionKind.MOVE or target is None:
+        return False
+    if one.undoes is not None:
+        source, target = target, source
+    if (source.lower(), target.lower()) == _QUEUE_NAMES:
+        return True
+    return (
+        _ARCHIVED.fullmatch(source) is not None
+        and _INBOUND.fullmatch(target) is not None
+        and source.split("/")[0] == target.split("/")[0]
+    )
 
 
 def _take_progress(one: Recorded, journal: JournalContent, record: Record) -> None:
@@ -217,6 +271,9 @@ def _take_progress(one: Recorded, journal: JournalContent, record: Record) -> No
         one.outcome = Outcome(kind)
         one.reason = record.get("reason")
         one.time = record.get("time")
+        staged = one.operation.kind is not ActionKind.WRITE or one.staged is not None
+        if one.outcome is Outcome.DONE and not staged:
+            raise ValueError("done without the record of what was written")
         if one.outcome is Outcome.DONE and one.operation.undoes is not None:
             journal.operations[one.operation.undoes].undone_by = one.operation.number
 

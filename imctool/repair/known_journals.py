@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,17 +15,18 @@ from imctool.model.action import ActionKind
 from imctool.model.journal import Outcome, Recorded, SpoolIdentity
 from imctool.repair.folder import Folder, open_folder
 from imctool.repair.journal import (
+    ELSEWHERE,
     FOLDER_NAME,
     Journal,
     journal_names,
+    journals_elsewhere,
     load_journal,
     new_name,
+    note_elsewhere,
     relied_on,
 )
 from imctool.repair.journal_lines import JournalContent, JournalError
-from imctool.repair.settling import Settled, settle
-
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+from imctool.repair.settling import Settled, clear_staging, settle
 
 
 class KnownJournal(NamedTuple):
@@ -43,14 +44,18 @@ class KnownJournal(NamedTuple):
 
 
 class HandedOver(NamedTuple):
-    """What a journal has of a message: when it went (UTC), in words, and whether into In.
+    """What a journal has of a message, in words.
 
-    ``partly`` says that a mail server took it for some of its recipients only.
+    ``failed`` is set for one that was put back into In: when an event had last named it as
+    archived by then, on the server's clock; None where none had. ``assumed_zone`` says that the
+    zone of that clock was not known. ``partly`` says that a mail server took the message for some
+    of its recipients only.
     """
 
-    time: datetime
     text: str
-    into_in: bool
+    into_in: bool = False
+    failed: datetime | None = None
+    assumed_zone: bool = False
     partly: bool = False
 
 
@@ -66,19 +71,27 @@ class AnotherSpoolError(JournalError):
     """The journal belongs to another spool."""
 
 
+class MissingJournalError(JournalError):
+    """A journal that is kept elsewhere is gone."""
+
+
 def identity(imcdata: Folder) -> SpoolIdentity:
     """Return what tells this spool from others."""
     status = imcdata.own_status()
     return SpoolIdentity(imcdata.path, status.device, status.inode)
 
 
-def known_journals(imcdata: Folder, named: Path | None, stack: ExitStack) -> list[KnownJournal]:
-    """Return the journals of a spool, and the one that is ``named`` if it is there, by time.
+def known_journals(
+    imcdata: Folder, named: Path | None, stack: ExitStack, *, trusted: bool = False
+) -> list[KnownJournal]:
+    """Return the journals of a spool: those in their folder, those it names, and ``named``.
 
-    Raises OSError where one cannot be read, JournalError where one cannot be relied on, and
-    AnotherSpoolError where the named one belongs elsewhere.
+    ``trusted`` takes the named one for this spool's wherever it says it was. Raises OSError where
+    one cannot be read, JournalError where one cannot be relied on, AnotherSpoolError where the
+    named one belongs elsewhere, MissingJournalError where one is gone.
     """
     found: list[KnownJournal] = []
+    elsewhere: list[str] = []
     try:
         folder = imcdata.folder(FOLDER_NAME)
     except FileNotFoundError:
@@ -86,29 +99,54 @@ def known_journals(imcdata: Folder, named: Path | None, stack: ExitStack) -> lis
     else:
         stack.callback(folder.close)
         for name in journal_names(folder):
-            path = os.path.join(folder.path, name)
-            content = relied_on(load_journal(folder, name), path)
             # The spool may have been moved with the journals in it: their place vouches for it.
-            found.append(KnownJournal(folder, name, path, content))
+            path = os.path.join(folder.path, name)
+            found.append(_loaded(folder, name, path))
+        elsewhere = journals_elsewhere(folder)
+    for path in elsewhere:
+        try:
+            _add(found, Path(path), stack)
+        except FileNotFoundError as error:
+            raise MissingJournalError(
+                f"the journal {path} is gone: what it has handed over is not known. Bring it "
+                f"back, or take its line out of {imcdata.path}/{FOLDER_NAME}/{ELSEWHERE}"
+            ) from error
     if named is not None:
-        own = _named(imcdata, named, stack)
-        if own is not None and not any(
-            own.folder.status(own.name).is_same_file(one.folder.status(one.name)) for one in found
-        ):
-            found.append(own)
+        try:
+            own = _add(found, named, stack)
+        except FileNotFoundError:
+            return found
+        if own is not None and own.content.runs and not trusted:
+            check_spool(own.content.spool, imcdata, str(named))
     return found
 
 
-def _named(imcdata: Folder, named: Path, stack: ExitStack) -> KnownJournal | None:
-    folder = open_folder(named.parent)
+def _add(found: list[KnownJournal], path: Path, stack: ExitStack) -> KnownJournal | None:
+    """Load the journal at a path, unless it is among those found. Raises FileNotFoundError."""
+    folder = open_folder(path.parent)
     stack.callback(folder.close)
-    try:
-        content = relied_on(load_journal(folder, named.name), str(named))
-    except FileNotFoundError:
+    status = folder.status(path.name)
+    if any(status.is_same_file(one.folder.status(one.name)) for one in found):
         return None
-    if content.runs:
-        check_spool(content.spool, imcdata, str(named))
-    return KnownJournal(folder, named.name, str(named), content)
+    own = _loaded(folder, path.name, str(path))
+    found.append(own)
+    return own
+
+
+def _loaded(folder: Folder, name: str, path: str) -> KnownJournal:
+    return KnownJournal(folder, name, path, relied_on(load_journal(folder, name), path))
+
+
+def spool_of(journal: Path, content: JournalContent, given: Path | None) -> Path:
+    """Return the Imcdata folder that a journal speaks of.
+
+    It is the one ``given``, else the one around it if it lies in a folder of journals, else the
+    one it names. Of a journal that has a run.
+    """
+    if given is not None:
+        return given
+    folder = Path(os.path.realpath(journal)).parent
+    return folder.parent if folder.name == FOLDER_NAME else Path(content.spool.path)
 
 
 def check_spool(recorded: SpoolIdentity, imcdata: Folder, path: str) -> None:
@@ -142,32 +180,38 @@ def _handed_over(one: Recorded, path: str) -> HandedOver | None:
     operation = one.operation
     if operation.undoes is not None or one.undone_by is not None or operation.spool_name is None:
         return None
+    when = f"{f' on {one.time}' if one.time is not None else ''} ({path})"
     if operation.kind is ActionKind.SUBMIT:
-        if one.outcome is not Outcome.DONE and not one.accepted and not one.unsure:
-            return None
-        text = f"it was sent to {operation.server}{_on(one)} ({path})"
         if one.outcome is Outcome.DONE:
-            return HandedOver(_moment(one), text, into_in=False)
-        some = f", for {len(one.accepted | one.unsure)} of its {operation.recipients} recipients"
-        return HandedOver(_moment(one), text + some, into_in=False, partly=True)
+            return HandedOver(f"it was sent to {operation.server}{when}")
+        reached = one.accepted | one.unsure
+        if not reached:
+            return None
+        some = f"for {len(reached)} of its {operation.recipients} recipients"
+        return HandedOver(f"it was sent to {operation.server}{when}, {some}", partly=True)
+    if one.outcome is Outcome.UNSURE:
+        return HandedOver(f"{one.reason}{when}")
     if one.outcome is not Outcome.DONE:
         return None
     if operation.kind is ActionKind.MOVE:
-        again = "; nothing since tells that it failed again"
-        text = f"it was put back into In{_on(one)} ({path}){again}"
-        return HandedOver(_moment(one), text, into_in=True)
-    return HandedOver(_moment(one), f"it was given to Pickup{_on(one)} ({path})", into_in=False)
+        return HandedOver(
+            f"it was put back into In{when}; nothing since tells that it failed again",
+            into_in=True,
+            failed=datetime.fromisoformat(operation.failed) if operation.failed else None,
+            assumed_zone=operation.assumed_zone,
+        )
+    return HandedOver(f"it was given to Pickup{when}")
 
 
-def _on(one: Recorded) -> str:
-    return f" on {one.time}" if one.time is not None else ""
-
-
-def _moment(one: Recorded) -> datetime:
-    try:
-        return datetime.fromisoformat(one.time or "")
-    except ValueError:
-        return _LONG_AGO
+def done_by(journal: KnownJournal | None) -> frozenset[str]:
+    """Return the hashes of the files that a run which was cut off has handed over."""
+    if journal is None:
+        return frozenset()
+    return frozenset(
+        one.operation.file.sha256
+        for one in journal.content.operations.values()
+        if one.outcome is Outcome.DONE and one.undone_by is None and one.operation.undoes is None
+    )
 
 
 def sent_recipients(journals: Iterable[KnownJournal]) -> Mapping[str, SentTo]:
@@ -191,6 +235,7 @@ def finish_runs(
     Raises OSError where a journal cannot be written.
     """
     settled: list[Settled] = []
+    journals = list(journals)
     going_on: KnownJournal | None = None
     for one in journals:
         if not one.is_unfinished:
@@ -206,6 +251,7 @@ def finish_runs(
                 going_on = one
         finally:
             journal.close()
+    clear_staging(imcdata, [one.operation for one in settled if one.outcome is None])
     if going_on is not None:
         content = relied_on(load_journal(going_on.folder, going_on.name), going_on.path)
         going_on = going_on._replace(content=content)
@@ -213,15 +259,24 @@ def finish_runs(
 
 
 def journal_to_write(
-    imcdata: Folder, named: Path | None, going_on: KnownJournal | None, stack: ExitStack
+    imcdata: Folder,
+    named: Path | None,
+    going_on: KnownJournal | None,
+    stack: ExitStack,
+    *,
+    noted: bool,
 ) -> Journal:
     """Return the journal for a run: the one named, the one of the run that was cut off, or new.
 
-    Raises OSError where it cannot be made.
+    ``noted`` has the folder of journals name one that is kept elsewhere, where that can be
+    written: without it nothing would tell the next run what was handed over. Raises OSError where
+    the journal cannot be made.
     """
     if named is not None:
         folder = open_folder(named.parent)
         stack.callback(folder.close)
+        if noted:
+            _note(imcdata, folder, named)
         try:
             content = relied_on(load_journal(folder, named.name), str(named))
         except FileNotFoundError:
@@ -233,3 +288,15 @@ def journal_to_write(
     stack.callback(folder.close)
     name = new_name(folder.names())
     return Journal.create(folder, name, os.path.join(folder.path, name))
+
+
+def _note(imcdata: Folder, folder: Folder, named: Path) -> None:
+    try:
+        own = imcdata.folder(FOLDER_NAME, make=True)
+    except OSError:
+        return  # a spool that cannot be written: its user has to keep the journal in mind
+    try:
+        if not own.own_status().is_same_file(folder.own_status()):
+            note_elsewhere(own, os.path.realpath(named))
+    finally:
+        own.close()

@@ -1,19 +1,19 @@
 """Moves files from one folder to another so that each exists at every instant, and never twice.
 
 For each batch: the files are opened, compared with what was planned and hashed; what is to be
-done is made durable in the journal; each file gets its second name by a link, which replaces
-nothing; the target folder is flushed; the first names are taken away, the source folder is
-flushed; the outcomes are written. The journal is flushed once a batch, and the order alone makes
-it safe: cut off anywhere, a file has one name or both, and the journal tells which was meant.
+done is made durable in the journal; each file is renamed, in one step that replaces nothing; the
+target folder is flushed, then the source folder; the outcomes are written. The journal is flushed
+once a batch, and the order alone makes it safe: cut off anywhere, a file has one of its two
+names, and the journal tells which was meant.
 
-Where a file system has no links, a rename that replaces nothing does it in one step; between two
-volumes the bytes are copied under a hidden name, flushed, compared, and named.
+Where a system has no such rename, a file gets its second name by a link, the target is flushed,
+and the first name is taken away: it has both for a moment, and the journal says so before.
+Between two volumes the bytes are copied under a hidden name, flushed, compared, and named.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -21,17 +21,20 @@ from typing import NamedTuple
 
 from imctool.model.action import ActionKind, ActionStatus
 from imctool.model.journal import FileIdentity, Operation, Outcome
-from imctool.repair.folder import FileStatus, Folder, OpenFile
+from imctool.repair.copying import (
+    MoveRefusedError,
+    NameTakenError,
+    check_unchanged,
+    copy_file,
+    digest,
+    name_taken,
+    temporary_name,
+)
+from imctool.repair.folder import NO_EXCLUSIVE_RENAME, Folder, reason_of, settled_call
 from imctool.repair.journal import Journal, JournalWriteError
 
 BATCH = 256
 """So many files share the flushes of the journal and the two folders."""
-
-_BLOCK = 1 << 20
-_TRIES = 5  # after an interrupted system call
-_NO_LINK = frozenset(
-    {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
-)
 
 
 class Place(NamedTuple):
@@ -48,7 +51,8 @@ class Place(NamedTuple):
 class Move(NamedTuple):
     """A file to move: its name, what it was when it was planned, what the journal says of it.
 
-    ``file.inode`` and ``file.device`` are those of the source's own name.
+    ``file.inode`` and ``file.device`` are those of the source's own name; ``failed`` and
+    ``assumed_zone`` are as the journal keeps them.
     """
 
     name: str
@@ -57,6 +61,8 @@ class Move(NamedTuple):
     spool_name: str | None = None
     recipients: int = 0
     undoes: int | None = None
+    failed: str | None = None
+    assumed_zone: bool = False
 
 
 class Moved(NamedTuple):
@@ -67,26 +73,12 @@ class Moved(NamedTuple):
     reason: str | None = None
 
 
-class MoveRefusedError(Exception):
-    """A file must not be moved; the text says why. Nothing was changed."""
-
-
 class _Ready(NamedTuple):
     """A move of a batch that nothing speaks against, by its place in the batch."""
 
     place: int
     move: Move
     operation: Operation
-
-
-def temporary_name(name: str) -> str:
-    """Return the hidden name under which a file is copied from another volume."""
-    return f".{name}.imctool-tmp"
-
-
-def reason_of(error: OSError) -> str:
-    """Return what the system said, in words."""
-    return error.strerror or str(error)
 
 
 def move_files(
@@ -118,9 +110,8 @@ class _Mover:
         self._target = target
         self._journal = journal
         self._taken = {name.lower(): name for name in target.folder.names()}
-        self._volumes_differ = (
-            source.folder.own_status().device != target.folder.own_status().device
-        )
+        self._copied = source.folder.own_status().device != target.folder.own_status().device
+        self._linked = False
 
     def move(self, moves: Sequence[Move]) -> list[Moved]:
         told: dict[int, Moved] = {}
@@ -143,7 +134,7 @@ class _Mover:
         """Raise MoveRefusedError where the file is not as planned, or its new name is taken."""
         known = self._taken.get(move.new_name.lower())
         if known is not None:
-            raise MoveRefusedError(name_taken(self._target.path, move.new_name, known))
+            raise NameTakenError(name_taken(self._target.path, move.new_name, known))
         file = self._source.folder.read(move.name)
         try:
             status = file.status()
@@ -159,9 +150,12 @@ class _Mover:
             file.close()
 
     def _operation(self, move: Move) -> Operation:
-        return operation_of(
-            move, self._journal.number(), self._source, self._target, copied=self._volumes_differ
-        )
+        return Operation(
+            self._journal.number(), ActionKind.MOVE, self._source.of(move.name),
+            self._target.of(move.new_name), move.file, move.spool_name, move.recipients,
+            copied=self._copied, linked=self._linked, undoes=move.undoes, failed=move.failed,
+            assumed_zone=move.assumed_zone,
+        )  # fmt: skip
 
     def _move_ready(self, ready: Sequence[_Ready]) -> dict[int, Moved]:
         try:
@@ -169,10 +163,9 @@ class _Mover:
         except JournalWriteError as error:
             for one in ready:
                 self._forget(one.move)
-            reason = f"not begun: {reason_of(error)}"
-            return {one.place: Moved(one.move, ActionStatus.FAILED, reason) for one in ready}
+            why = f"not begun: {reason_of(error)}"
+            return {one.place: Moved(one.move, ActionStatus.FAILED, why) for one in ready}
         told: dict[int, Moved] = {}
-        outcomes: list[tuple[int, Outcome, str | None]] = []
         linked: list[_Ready] = []
         moved: list[_Ready] = []
         withdrawn: list[_Ready] = []
@@ -181,39 +174,29 @@ class _Mover:
                 (linked if self._give_new_name(one) else moved).append(one)
             except (MoveRefusedError, OSError) as error:
                 told[one.place] = _not_moved(one.move, error)
-                if not self._left_something(one):
+                if isinstance(error, NameTakenError) or not self._left_something(one):
                     withdrawn.append(one)
         problem = _flush(self._target.folder) if linked or moved else None
         for one in linked:
-            if problem is None:
-                try:
-                    self._take_old_name(one.move)
-                except OSError as error:
-                    why = reason_of(error)
-                    reason = f"its name in {self._source.path} cannot be removed: {why}"
-                else:
-                    moved.append(one)
-                    continue
-            else:  # the new names may not last: the old ones must stay, alone
-                reason = f"not moved: {problem}"
-            told[one.place] = Moved(one.move, ActionStatus.FAILED, reason)
-            if self._take_new_name(one.move):
-                withdrawn.append(one)
+            failure = self._take_old_name(one, problem)
+            if failure is None:
+                moved.append(one)
             else:
-                told[one.place] = Moved(one.move, ActionStatus.FAILED, f"{reason}; it has both")
+                told[one.place] = Moved(one.move, ActionStatus.FAILED, failure)
+                if not self._left_something(one):
+                    withdrawn.append(one)
+        if moved:
+            problem = _flush(self._source.folder) or problem
+        for one in moved:
+            told[one.place] = Moved(one.move, ActionStatus.DONE, problem)
+        # Where names could not be made durable intents stay open: they may come back.
+        outcomes = [] if problem is not None else [_done(one) for one in moved]
         if withdrawn and _flush(self._target.folder) is None:
-            # Else the intents stay open: a name that was taken away may come back.
             outcomes += [
                 (one.operation.number, Outcome.DROPPED, told[one.place].reason) for one in withdrawn
             ]
         for one in withdrawn:
             self._forget(one.move)
-        if moved:
-            problem = _flush(self._source.folder) or problem
-        for one in moved:
-            told[one.place] = Moved(one.move, ActionStatus.DONE, problem)
-            if problem is None:
-                outcomes.append((one.operation.number, Outcome.DONE, None))
         self._end(outcomes, told)
         return told
 
@@ -229,209 +212,123 @@ class _Mover:
                     told[place] = moved._replace(reason=f"moved, but {reason_of(error)}")
 
     def _left_something(self, one: _Ready) -> bool:
-        """Whether a copy that failed could not be cleared away: then its intent stays open."""
-        try:
-            self._target.folder.status(temporary_name(one.move.new_name))
-        except FileNotFoundError:
-            return False
-        except OSError:
+        """Whether the new name, or a copy under its hidden one, may be there.
+
+        Then the intent stays open: the next run finds out where the file lies.
+        """
+        for name in (one.move.new_name, temporary_name(one.move.new_name)):
+            try:
+                self._target.folder.status(name)
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return True
             return True
-        return True
+        return False
 
     def _give_new_name(self, one: _Ready) -> bool:
         """Bring the file under its new name; return whether the old one is still to be taken."""
-        move, operation = one.move, one.operation
-        source, target = self._source.folder, self._target.folder
-        if not operation.copied:
+        move = one.move
+        if not one.operation.copied:
             try:
-                _settled(
-                    lambda: source.link(move.name, target, move.new_name),
-                    lambda: _has(target, move.new_name, move.file),
-                )
+                if not (one.operation.linked or self._linked):
+                    try:
+                        self._rename(move)
+                    except OSError as error:
+                        if error.errno not in NO_EXCLUSIVE_RENAME:
+                            raise
+                        self._linked = True
+                    else:
+                        return False
+                if not one.operation.linked:
+                    self._journal.intend([replace(one.operation, linked=True)])
+                self._link(move)
             except FileExistsError as error:
-                raise MoveRefusedError(name_taken(self._target.path, move.new_name)) from error
+                raise NameTakenError(name_taken(self._target.path, move.new_name)) from error
             except OSError as error:
-                if error.errno == errno.EXDEV:
-                    self._journal.intend([replace(operation, copied=True)])
-                elif error.errno in _NO_LINK:
-                    return self._rename(move)
-                else:
+                if error.errno != errno.EXDEV:
                     raise
+                self._journal.intend([replace(one.operation, copied=True)])
             else:
-                self._check_linked(move)
                 return True
-        copy_file(source, target, move)
+        source, target = self._source.folder, self._target.folder
+        copy_file(source, target, move.name, move.new_name, move.file)
         return True
 
-    def _check_linked(self, move: Move) -> None:
-        """Make sure that the new name leads to the file that was hashed."""
-        found = self._target.folder.status(move.new_name)
-        if found.inode != move.file.inode or not _as_planned(move.file, found):
-            self._target.folder.unlink(move.new_name)
-            raise MoveRefusedError("the file was changed or replaced while it was moved")
+    def _rename(self, move: Move) -> None:
+        """Rename the file, and rename it back if it is not the one that was hashed."""
+        source, target = self._source.folder, self._target.folder
+        settled_call(
+            lambda: source.rename(move.name, target, move.new_name),
+            lambda: _has(target, move.new_name, move.file),
+        )
+        if not self._is_hashed(move):
+            target.rename(move.new_name, source, move.name)
+            raise MoveRefusedError(_REPLACED)
 
-    def _rename(self, move: Move) -> bool:
+    def _link(self, move: Move) -> None:
+        """Give the file its new name, and take that away if it is not the one that was hashed."""
         source, target = self._source.folder, self._target.folder
         try:
-            _settled(
-                lambda: source.rename(move.name, target, move.new_name),
-                lambda: (
-                    _has(target, move.new_name, move.file)
-                    and not _has(source, move.name, move.file)
-                ),
+            settled_call(
+                lambda: source.link(move.name, target, move.new_name),
+                lambda: _has(target, move.new_name, move.file),
             )
-        except FileExistsError as error:
-            raise MoveRefusedError(name_taken(self._target.path, move.new_name)) from error
         except OSError as error:
-            if error.errno in _NO_LINK:
-                raise OSError(
-                    error.errno,
-                    "this file system can neither link nor rename without replacing",
-                ) from error
+            if error.errno in NO_EXCLUSIVE_RENAME:
+                text = "this file system can neither link nor rename without replacing"
+                raise OSError(error.errno, text) from error
             raise
-        return False
+        if not self._is_hashed(move):
+            target.unlink(move.new_name)
+            raise MoveRefusedError(_REPLACED)
 
-    def _take_old_name(self, move: Move) -> None:
-        """Take the source's name away, if it still leads to the file that was moved."""
-        source = self._source.folder
-        try:
-            found = source.status(move.name)
-        except FileNotFoundError:
-            return
-        if (found.device, found.inode) != (move.file.device, move.file.inode):
-            return  # another file took the name meanwhile: it is not ours to remove
-        _settled(lambda: source.unlink(move.name), lambda: not _has(source, move.name, move.file))
+    def _is_hashed(self, move: Move) -> bool:
+        found = self._target.folder.status(move.new_name)
+        return found.inode == move.file.inode and (found.size, found.modified_ns) == (
+            move.file.size, move.file.modified_ns,
+        )  # fmt: skip
 
-    def _take_new_name(self, move: Move) -> bool:
-        """Take the target's name away again, so that there is but the old one."""
+    def _take_old_name(self, one: _Ready, problem: str | None) -> str | None:
+        """Take the source's name away; where that fails, the target's, and return why.
+
+        Nothing is taken away that leads to another file by now.
+        """
+        source, move = self._source.folder, one.move
+        if problem is not None:
+            reason = f"not moved: {problem}"  # the new name may not last: the old one must stay
+        else:
+            try:
+                if _has(source, move.name, move.file):
+                    settled_call(
+                        lambda: source.unlink(move.name),
+                        lambda: not _has(source, move.name, move.file),
+                    )
+            except OSError as error:
+                reason = f"its name in {self._source.path} cannot be removed: {reason_of(error)}"
+            else:
+                return None
         try:
             self._target.folder.unlink(move.new_name)
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            reason += f"; its new name neither ({reason_of(error)}): the next run settles it"
+        return reason
 
     def _forget(self, move: Move) -> None:
         self._taken.pop(move.new_name.lower(), None)
+
+
+_REPLACED = "the file was changed or replaced while it was moved"
+
+
+def _done(one: _Ready) -> tuple[int, Outcome, str | None]:
+    return one.operation.number, Outcome.DONE, None
 
 
 def _not_moved(move: Move, error: MoveRefusedError | OSError) -> Moved:
     if isinstance(error, MoveRefusedError):
         return Moved(move, ActionStatus.REFUSED, str(error))
     return Moved(move, ActionStatus.FAILED, f"cannot be moved: {reason_of(error)}")
-
-
-def operation_of(
-    move: Move, number: int, source: Place, target: Place, *, copied: bool
-) -> Operation:
-    """Return what the journal says of a move."""
-    return Operation(
-        number, ActionKind.MOVE, source.of(move.name), target.of(move.new_name), move.file,
-        move.spool_name, move.recipients, copied, move.undoes,
-    )  # fmt: skip
-
-
-def check_unchanged(planned: FileIdentity, found: FileStatus) -> None:
-    """Raise MoveRefusedError where a file is no longer the one that was planned."""
-    if not found.is_regular:
-        raise MoveRefusedError("it is no regular file")
-    if (found.device, found.inode) != (planned.device, planned.inode):
-        raise MoveRefusedError("another file has taken its place since it was planned")
-    if not _as_planned(planned, found):
-        raise MoveRefusedError("it changed since it was planned")
-
-
-def _as_planned(planned: FileIdentity, found: FileStatus) -> bool:
-    return found.size == planned.size and found.modified_ns == planned.modified_ns
-
-
-def digest(file: OpenFile) -> str:
-    """Return the SHA-256 of what is left of an open file, in hex."""
-    found = hashlib.sha256()
-    while block := file.read(_BLOCK):
-        found.update(block)
-    return found.hexdigest()
-
-
-def copy_file(source: Folder, target: Folder, move: Move) -> None:
-    """Copy a file to another volume: whole, durable and compared before it gets its name.
-
-    Raises OSError, and MoveRefusedError where the name is taken or the copy differs; nothing is
-    left behind then.
-    """
-    temporary = temporary_name(move.new_name)
-    try:
-        written = target.create(temporary)
-    except FileExistsError as error:
-        raise MoveRefusedError(
-            f"{temporary} lies in the target folder, left by another run: look at it, remove it"
-        ) from error
-    try:
-        try:
-            _copy_bytes(source, move, written)
-        finally:
-            written.close()
-        copied = target.read(temporary)
-        try:
-            if digest(copied) != move.file.sha256:
-                raise MoveRefusedError("the copy differs from the file: the disk cannot be trusted")
-        finally:
-            copied.close()
-        _publish(target, temporary, move.new_name)
-    except BaseException:
-        _remove_if_there(target, temporary)
-        raise
-
-
-def _copy_bytes(source: Folder, move: Move, written: OpenFile) -> None:
-    file = source.read(move.name)
-    try:
-        status = file.status()
-        check_unchanged(move.file, status)
-        while block := file.read(_BLOCK):
-            written.write(block)
-    finally:
-        file.close()
-    written.keep_status(status)
-    written.sync()
-
-
-def _publish(folder: Folder, temporary: str, name: str) -> None:
-    """Give a finished file its name, which must be free."""
-    try:
-        try:
-            folder.rename(temporary, folder, name)
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            folder.link(temporary, folder, name)
-            folder.unlink(temporary)
-    except FileExistsError as error:
-        raise MoveRefusedError(name_taken("the target folder", name)) from error
-
-
-def _remove_if_there(folder: Folder, name: str) -> None:
-    try:
-        folder.unlink(name)
-    except OSError as error:
-        if error.errno != errno.ENOENT:
-            raise
-
-
-def _settled(call: Callable[[], None], is_done: Callable[[], bool]) -> None:
-    """Call the system; after an error look whether it was done even so.
-
-    A network file system may do what it says it could not, and a signal may break a call off.
-    """
-    for left in reversed(range(_TRIES)):
-        try:
-            call()
-        except OSError as error:
-            if is_done():
-                return
-            if not isinstance(error, InterruptedError) or not left:
-                raise
-        else:
-            return
 
 
 def _has(folder: Folder, name: str, file: FileIdentity) -> bool:
@@ -450,12 +347,6 @@ def _flush(folder: Folder) -> str | None:
     except OSError as error:
         return f"the names in {folder.path} cannot be made durable: {reason_of(error)}"
     return None
-
-
-def name_taken(place: str, name: str, known: str | None = None) -> str:
-    """Return the words for a name that a file has already, spelled as ``known`` there."""
-    spelled = f" as {known}" if known not in {None, name} else ""
-    return f"the name {name} is taken in {place}{spelled}; nothing is ever replaced or renamed away"
 
 
 def unreadable(error: OSError) -> str:

@@ -21,10 +21,11 @@ from imctool.model.journal import Operation, Outcome
 from imctool.model.requeue import RequeueItem, RequeuePlan
 from imctool.readers.envelope import iterate_recipients
 from imctool.readers.file_buffer import file_buffer
-from imctool.repair.folder import Folder, OpenFile
+from imctool.repair.copying import MoveRefusedError, name_taken, temporary_name
+from imctool.repair.folder import Folder, OpenFile, reason_of
 from imctool.repair.journal import FOLDER_NAME, Journal, JournalWriteError
 from imctool.repair.message_forms import FormRefusedError, write_pickup
-from imctool.repair.moves import MoveRefusedError, Place, name_taken, reason_of, temporary_name
+from imctool.repair.moves import Place
 from imctool.repair.requeue_run import Pace, item_action, shown_path
 
 

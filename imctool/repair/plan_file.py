@@ -14,7 +14,9 @@ from imctool import __version__
 from imctool.model.journal import FileIdentity, SpoolIdentity
 from imctool.model.message import Fate
 from imctool.model.requeue import Objection, Reason, RequeueItem, RequeuePlan, Via
+from imctool.repair.journal_lines import is_archived_path
 from imctool.repair.new_file import sync_folder, write_new_file
+from imctool.repair.requeue_plan import QUEUE_DAT
 
 SCHEMA = "imctool/plan/1"
 
@@ -74,6 +76,8 @@ def _document(saved: SavedPlan) -> dict[str, Any]:
         "via": str(plan.via),
         "server": saved.server,
         "queue_dat": None if plan.queue_dat is None else _item_document(plan.queue_dat),
+        "pickup": plan.pickup,
+        "forced": sorted(plan.forced),
         "left": plan.left,
         "unknown": plan.unknown,
         "items": [_item_document(one) for one in plan.items],
@@ -87,7 +91,7 @@ def _item_document(one: RequeueItem) -> dict[str, Any]:
         "source": one.source,
         "file": None if file is None else {
             "sha256": file.sha256, "size": file.size, "device": file.device,
-            "inode": file.inode, "mtime_ns": file.modified_ns,
+            "inode": file.inode, "mtime_ns": file.modified_ns, "ctime_ns": file.changed_ns,
         },
         "spool_name": one.spool_name,
         "originator": one.originator,
@@ -126,6 +130,8 @@ def _saved(document: Mapping[str, Any]) -> SavedPlan:
         left=document["left"],
         unknown=document["unknown"],
         queue_dat=None if queue_dat is None else _item(queue_dat),
+        pickup=document["pickup"],
+        forced=frozenset(map(Reason, document["forced"])),
     )
     identity = SpoolIdentity(spool["path"], spool["device"], spool["inode"])
     return SavedPlan(plan, identity, document["server"])
@@ -133,11 +139,14 @@ def _saved(document: Mapping[str, Any]) -> SavedPlan:
 
 def _item(found: Mapping[str, Any]) -> RequeueItem:
     file = found["file"]
+    if not is_archived_path(found["source"]) and found["source"].lower() != QUEUE_DAT:
+        raise ValueError(f"{found['source']} is no file of In\\Archive")
     return RequeueItem(
         location=found["path"],
         source=found["source"],
         file=None if file is None else FileIdentity(
-            file["sha256"], file["size"], file["device"], file["inode"], file["mtime_ns"]
+            file["sha256"], file["size"], file["device"], file["inode"], file["mtime_ns"],
+            file["ctime_ns"],
         ),
         spool_name=found["spool_name"],
         originator=found["originator"],

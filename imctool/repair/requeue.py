@@ -16,16 +16,16 @@ from imctool.repair.changing import (
     spool_to_change,
     spool_to_look_at,
 )
-from imctool.repair.folder import Folder
+from imctool.repair.folder import Folder, reason_of
 from imctool.repair.journal import Journal, JournalWriteError
 from imctool.repair.known_journals import (
     HandedOver,
+    done_by,
     handed_over,
     identity,
     journal_to_write,
     sent_recipients,
 )
-from imctool.repair.moves import reason_of
 from imctool.repair.pickup import hand_over
 from imctool.repair.requeue_run import (
     Pace,
@@ -73,7 +73,9 @@ class Requeued:
     interrupted: bool = False
 
 
-PlanMaker = Callable[[Folder, Mapping[str, Sequence[HandedOver]]], RequeuePlan]
+PlanMaker = Callable[[Folder, Mapping[str, Sequence[HandedOver]], frozenset[str]], RequeuePlan]
+"""Makes the plan for a spool: what its journals have handed over before, by the hash of a file,
+and the hashes of what the run that is continued has done already."""
 
 
 def requeue(
@@ -85,7 +87,7 @@ def requeue(
     """
     if not request.acts:
         with spool_to_look_at(request.spool.path, request.journal) as opened:
-            plan = make_plan(opened.imcdata, handed_over(opened.journals))
+            plan = make_plan(opened.imcdata, handed_over(opened.journals), frozenset())
             server = request.submission.server if request.submission else None
             planned = planned_actions(plan, request.shown, str(server) if server else None)
             actions = [*refused_actions(plan), *planned]
@@ -107,7 +109,10 @@ def _change(
         look_for_service=request.look_for_service and request.via is Via.IN,
         changes_spool=request.via in {Via.IN, Via.PICKUP},
     ) as opened:
-        plan = make_plan(opened.imcdata, handed_over(opened.journals))
+        finished = done_by(opened.going_on) if request.via is not Via.IN else frozenset()
+        plan = make_plan(opened.imcdata, handed_over(opened.journals), finished)
+        if finished:
+            opened.notes.append(f"{len(finished)} messages were done before the run was cut off")
         told = Requeued(plan, identity(opened.imcdata), refused_actions(plan), opened.notes)
         if plan.going or (plan.queue_dat is not None and not plan.queue_dat.objections):
             confirm(plan, opened.notes)
@@ -119,7 +124,7 @@ def _change(
 def _not_writable(request: Request, make_plan: PlanMaker, reason: str) -> Requeued:
     """Tell what would have gone, had the spool been one that can be written to."""
     with spool_to_look_at(request.spool.path, request.journal) as opened:
-        plan = make_plan(opened.imcdata, handed_over(opened.journals))
+        plan = make_plan(opened.imcdata, handed_over(opened.journals), frozenset())
         failed = failed_actions(plan, request.shown, f"Imcdata cannot be written: {reason}")
         problem = f"{request.spool.path} cannot be written ({reason}): nothing was done"
         if request.via is Via.SMTP:
@@ -131,7 +136,10 @@ def _not_writable(request: Request, make_plan: PlanMaker, reason: str) -> Requeu
 def _carry_out(request: Request, opened: OpenSpool, told: Requeued) -> None:
     with ExitStack() as stack:
         try:
-            journal = journal_to_write(opened.imcdata, request.journal, opened.going_on, stack)
+            journal = journal_to_write(
+                opened.imcdata, request.journal, opened.going_on, stack,
+                noted=request.via in {Via.PICKUP, Via.SMTP},
+            )  # fmt: skip
             stack.callback(journal.close)
             told.journal = journal.path
             server = request.submission.server if request.submission else None

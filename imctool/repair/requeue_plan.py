@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from imctool.model.journal import FileIdentity
 from imctool.model.requeue import Objection, Reason, RequeueItem, RequeuePlan, Via
 from imctool.readers.envelope import doubtful_recipients
 from imctool.readers.file_buffer import file_buffer
+from imctool.repair.copying import digest, name_taken
 from imctool.repair.folder import Folder
 from imctool.repair.known_journals import HandedOver
-from imctool.repair.moves import Place, digest, name_taken, unreadable
-from imctool.repair.requeue_selection import Selection, without_forced
+from imctool.repair.moves import Place, unreadable
+from imctool.repair.requeue_selection import (
+    OtherFile,
+    Selection,
+    without_forced,
+    without_twins,
+)
 from imctool.repair.settling import open_below, status_of
 
 QUEUE_DAT = "queue.dat"
@@ -25,45 +34,55 @@ _ONLY_FOR_THIS_SERVER = frozenset({Reason.OVER_LIMIT, Reason.CHARSET, Reason.STO
 """What harms the server that the spool is of: no matter where the message goes elsewhere."""
 
 
-_REACHED = frozenset({Reason.DELIVERED, Reason.RETURNED})
+_ZONES_APART = timedelta(hours=26)
 
 
-def make_plan(
-    selection: Selection,
-    imcdata: Folder,
-    via: Via,
-    *,
-    forced: Iterable[Reason] = (),
-    before: Mapping[str, Sequence[HandedOver]] | None = None,
-    most: int | None = None,
-    queue_dat: bool = False,
-) -> RequeuePlan:
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a plan is made of a selection.
+
+    ``forced`` are the reasons that are overridden, ``most`` how many messages go at most.
+    ``before`` tells by the hash of a file what journals have handed over; ``finished`` are those
+    that the run which is continued has done already.
+    """
+
+    via: Via
+    forced: frozenset[Reason] = frozenset()
+    most: int | None = None
+    queue_dat: bool = False
+    before: Mapping[str, Sequence[HandedOver]] = field(default_factory=dict)
+    finished: frozenset[str] = frozenset()
+
+
+def make_plan(selection: Selection, imcdata: Folder, rules: Rules) -> RequeuePlan:
     """Return the plan: every file opened, hashed and held against what is known.
 
-    ``before`` tells by the hash of a file when and how a journal has it handed over before.
-    Of the items that nothing speaks against the first ``most`` stay. Raises OSError where the
-    folders cannot be opened.
+    Raises OSError where the folders cannot be opened.
     """
-    forced = frozenset(forced)
+    via = rules.via
     pickup = _pickup_name(imcdata)
     with ExitStack() as stack:
         items = list(_looked_at(selection.items, imcdata, via, stack))
+    items = [one for one in items if one.file is None or one.file.sha256 not in rules.finished]
     if via is Via.PICKUP:
         items = list(_for_pickup(items, imcdata, pickup))
-    items = list(_by_hash(items))
-    items = list(not_again(items, before or {}, via))
     if via not in {Via.IN, Via.PICKUP}:
         items = [_for_another_server(one) for one in items]
-    items = list(without_forced(items, forced))
-    kept, left = _first(items, most)
+    items = list(not_again(items, rules.before, via))
+    items = list(_not_as_another(items, selection.others))
+    # Only now: of messages that are one, the first that really goes is the one.
+    items = list(without_forced(items, rules.forced))
+    items = list(without_forced(without_twins(items), rules.forced))
+    kept, left = _first(items, rules.most)
     return RequeuePlan(
         via=via,
         imcdata=imcdata.path,
         items=tuple(kept),
         left=left,
         unknown=selection.unknown,
-        queue_dat=find_queue_dat(imcdata) if queue_dat else None,
+        queue_dat=find_queue_dat(imcdata) if rules.queue_dat else None,
         pickup=pickup or PICKUP,
+        forced=rules.forced,
     )
 
 
@@ -144,24 +163,46 @@ def identity_of(folder: Folder, name: str) -> FileIdentity:
     try:
         status = file.status()
         return FileIdentity(
-            digest(file), status.size, status.device, status.inode, status.modified_ns
+            digest(file),
+            status.size,
+            status.device,
+            status.inode,
+            status.modified_ns,
+            status.changed_ns,
         )
     finally:
         file.close()
 
 
-def _by_hash(items: Iterable[RequeueItem]) -> Iterator[RequeueItem]:
-    """Yield the items; a file with the bytes of an earlier one is held."""
-    first: dict[str, str] = {}
+def _not_as_another(
+    items: Iterable[RequeueItem], others: Sequence[OtherFile]
+) -> Iterator[RequeueItem]:
+    """Yield the items; one with the bytes of a file that was delivered, or waits, is held."""
+    by_size: dict[int, list[OtherFile]] = defaultdict(list)
+    for other in others:
+        by_size[other.size].append(other)
+    hashes: dict[Path, str | None] = {}
     for one in items:
-        known = first.get(one.file.sha256) if one.file is not None else None
-        if known is not None:
-            text = f"it has the same bytes as {known}, which is selected too"
-            yield replace(one, objections=(*one.objections, Objection(Reason.DUPLICATE, text)))
-            continue
-        if one.file is not None and not one.objections:
-            first[one.file.sha256] = one.name
-        yield one
+        found = one
+        for other in by_size.get(one.file.size, ()) if one.file is not None else ():
+            if other.location == one.location:
+                continue
+            if other.path not in hashes:
+                hashes[other.path] = _hash(other.path)
+            if one.file is not None and hashes[other.path] == one.file.sha256:
+                reason = Reason.DUPLICATE if other.waits else Reason.DELIVERED
+                text = f"it has the same bytes as {other.location}, whose fate is {other.fate}"
+                found = replace(one, objections=(*one.objections, Objection(reason, text)))
+                break
+        yield found
+
+
+def _hash(path: Path) -> str | None:
+    try:
+        with file_buffer(path) as buffer:
+            return hashlib.sha256(buffer).hexdigest()
+    except OSError:  # told as a defect of the evidence
+        return None
 
 
 def not_again(
@@ -177,10 +218,21 @@ def not_again(
         held = [
             Objection(Reason.SUBMITTED, each.text)
             for each in known
-            if not (each.into_in and one.failed is not None and one.failed > each.time)
-            and not (each.partly and via is Via.SMTP)
+            if not _failed_again(one, each) and not (each.partly and via is Via.SMTP)
         ]
         yield replace(one, objections=(*one.objections, held[-1])) if held else one
+
+
+def _failed_again(one: RequeueItem, before: HandedOver) -> bool:
+    """Whether an event names it as archived that is newer than the newest when it was put back.
+
+    Both times are of the server's clock; where its zone is not known, two runs may have taken
+    them for moments that are as far apart as two zones can be.
+    """
+    if not before.into_in or before.failed is None or one.failed is None:
+        return False
+    doubt = _ZONES_APART if before.assumed_zone or one.assumed_zone else timedelta(0)
+    return one.failed > before.failed + doubt
 
 
 def _for_another_server(one: RequeueItem) -> RequeueItem:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC
 from types import FrameType
 
 from imctool.model.action import Action, ActionKind, ActionStatus
@@ -73,7 +74,8 @@ class Pace:
 
         names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        before = {number: signal.signal(number, stop) for number in numbers}
+        heeded = [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, stop) for number in heeded}
         try:
             yield
         finally:
@@ -111,7 +113,11 @@ def put_back(
 
 def _move(item: RequeueItem, new_name: str) -> Move:
     assert item.file is not None
-    return Move(item.name, item.file, new_name, item.spool_name, item.recipient_count)
+    failed = item.failed.astimezone(UTC).isoformat() if item.failed is not None else None
+    return Move(
+        item.name, item.file, new_name, item.spool_name, item.recipient_count,
+        failed=failed, assumed_zone=item.assumed_zone,
+    )  # fmt: skip
 
 
 def action_of(item: RequeueItem, moved: Moved, target: str) -> Action:

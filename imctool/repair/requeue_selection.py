@@ -8,9 +8,19 @@ evidence; that it was delivered, or would be twice, speaks against it even then.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Container,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
 
 from imctool.ledger.clock import ServerClock
 from imctool.ledger.draft import comparable
@@ -31,6 +41,7 @@ ENVELOPE_CUT = ("envelope is cut short", "envelope has no end signature", "envel
 
 _REACHED = frozenset({Fate.DELIVERED, Fate.DUPLICATED})
 _WAITING = frozenset({Fate.QUEUED, Fate.STUCK})
+_ELSEWHERE = _REACHED | _WAITING | {Fate.RETURNED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +72,40 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The selected messages in time order, and how many archived ones nothing tells the fate of."""
+    """The selected messages in time order, and how many archived ones nothing tells the fate of.
+
+    ``others`` are the files of In and its archive whose message was delivered, returned, or waits.
+    """
 
     items: tuple[RequeueItem, ...]
     unknown: int
+    others: tuple[OtherFile, ...] = ()
+
+
+class OtherFile(NamedTuple):
+    """A file that a selected one may be a copy of, by its size and then its bytes."""
+
+    location: str
+    path: Path
+    size: int
+    fate: Fate
+
+    @property
+    def waits(self) -> bool:
+        """Whether its message lies in In and is still to be delivered."""
+        return self.fate in _WAITING
 
 
 Judge = Callable[[Message, SpoolFile], Judged]
 
 
 def select(
-    messages: Messages, spool: SpoolRoot, shown: str, choice: Choice, judge: Judge
+    messages: Messages, root: Path, spool: SpoolRoot, shown: str, choice: Choice, judge: Judge
 ) -> Selection:
     """Return the messages of the spool's archive that are to be requeued.
 
-    ``shown`` is the path of Imcdata as locations have it, "" where it is the PATH itself.
+    ``root`` is the PATH that locations are relative to, ``shown`` the path of Imcdata as they
+    have it, "" where it is the PATH itself.
     """
     selected: list[tuple[Message, SpoolFile]] = []
     unknown = 0
@@ -98,7 +128,12 @@ def select(
         if choice.articles and not choice.articles & set(judged.articles):
             continue
         items.append(_item(message, file, spool, shown, judged, copies, messages))
-    return Selection(tuple(_without_twins(items)), unknown)
+    others = (
+        OtherFile(file.location.path, root / file.location.path, file.size, fate)
+        for kind, file, fate in messages.files_of(_ELSEWHERE)
+        if kind in {InputKind.SPOOL_IN, InputKind.SPOOL_IN_ARCHIVE}
+    )
+    return Selection(tuple(items), unknown, tuple(others))
 
 
 def without_forced(
@@ -245,18 +280,19 @@ class _Copies:
 
     def __init__(self, messages: Messages, selected: Sequence[Message]) -> None:
         wanted = {one.message_id for one in selected if one.message_id}
-        own = {one.number for one in selected}
         self._by_id: dict[str, list[Message]] = defaultdict(list)
         if wanted:
             fates = _REACHED | _WAITING
             for other in messages.with_message_id(wanted, fates):
-                if other.direction is Direction.INBOUND and other.number not in own:
+                if other.direction is Direction.INBOUND:
                     self._by_id[other.message_id or ""].append(other)
 
     def objections(self, message: Message, file: SpoolFile) -> Iterator[Objection]:
         """Yield one objection for each copy that reached, or will reach, its recipients."""
         mine = _spelt(file.envelope.recipients)
         for other in self._by_id.get(message.message_id or "", ()):
+            if other.number == message.number:
+                continue
             theirs = _recipients(other)
             shared = mine & theirs if theirs is not None else mine
             if not shared or not _same_originator(file.envelope.originator, other.originator):
@@ -301,35 +337,43 @@ def _same_originator(one: str | None, other: str | None) -> bool:
     return mine is None or theirs is None or mine == theirs
 
 
-def _without_twins(items: Sequence[RequeueItem]) -> Iterator[RequeueItem]:
-    """Yield the items; of those that are one message, all but the first are objected to.
+def without_twins(items: Sequence[RequeueItem]) -> Iterator[RequeueItem]:
+    """Yield the items; of those that are one message, all but the first that goes are held.
 
-    Names that differ in letter case only are one name to the server, and both are refused: which
-    of them is the right one nothing tells.
+    They have the same bytes, or the same Message-ID, originator and recipients. Names that differ
+    in letter case only are one name to the server, and both are held: which of them is the right
+    one nothing tells.
     """
     names: dict[str, int] = defaultdict(int)
     for one in items:
         names[one.name.lower()] += 1
-    first: dict[tuple[str, str, frozenset[str]], str] = {}
+    first: dict[Hashable, str] = {}
     for one in items:
         if names[one.name.lower()] > 1:
             text = "the archive holds this name in two spellings: to the server they are one"
             yield replace(one, objections=(*one.objections, Objection(None, text)))
             continue
-        if one.message_id is None:
-            yield one
-            continue
-        key = (one.message_id, comparable(one.originator) or "", frozenset(_spelt(one.recipients)))
-        if key in first:
-            text = (
-                f"it has the Message-ID, originator and recipients of {first[key]}, which is "
-                "selected too"
-            )
-            yield replace(one, objections=(*one.objections, Objection(Reason.DUPLICATE, text)))
-        else:
-            if not one.objections:
+        found = one
+        for key, alike in _marks(one):
+            if key in first:
+                text = f"it has the {alike} of {first[key]}, which is selected too"
+                found = replace(
+                    one, objections=(*one.objections, Objection(Reason.DUPLICATE, text))
+                )
+                break
+        yield found
+        if not found.objections:
+            for key, _ in _marks(one):
                 first[key] = one.name
-            yield one
+
+
+def _marks(one: RequeueItem) -> Iterator[tuple[Hashable, str]]:
+    """Yield what no other message has, and what that is called."""
+    if one.file is not None:
+        yield one.file.sha256, "bytes"
+    if one.message_id is not None:
+        envelope = comparable(one.originator) or "", frozenset(_spelt(one.recipients))
+        yield (one.message_id, *envelope), "Message-ID, originator and recipients"
 
 
 def unnamed(names: Mapping[str, str], items: Iterable[RequeueItem]) -> tuple[str, ...]:

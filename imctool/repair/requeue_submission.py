@@ -17,9 +17,10 @@ from imctool.model.requeue import RequeueItem, RequeuePlan
 from imctool.model.submission import Letter, Reply, SmtpServer, Submitted
 from imctool.readers.envelope import iterate_recipients
 from imctool.readers.file_buffer import file_buffer
+from imctool.repair.folder import reason_of
 from imctool.repair.journal import Journal, JournalWriteError
 from imctool.repair.known_journals import SentTo
-from imctool.repair.moves import reason_of, unreadable
+from imctool.repair.moves import unreadable
 from imctool.repair.requeue_run import Pace, item_action
 from imctool.repair.smtp_submission import SubmissionError, submit
 

@@ -3,7 +3,8 @@
 A run that was cut off leaves operations in its journal of which nothing tells how they ended.
 Where the file lies by now does: under its old name alone it was not moved, under the new one
 alone it was, and under both the move is finished. Under neither it was taken up by the service,
-or lost: nothing can tell, so it is told.
+or lost: nothing can tell, so it is told. So is a file that may have had both names, by a link,
+and has the old one only: the service may have taken it up under the other.
 """
 
 from __future__ import annotations
@@ -15,38 +16,61 @@ from typing import NamedTuple
 
 from imctool.model.action import ActionKind
 from imctool.model.journal import FileIdentity, Operation, Outcome, Recorded
-from imctool.repair.folder import FileStatus, Folder
+from imctool.repair.copying import digest_of, is_temporary, temporary_name
+from imctool.repair.folder import FileStatus, Folder, reason_of
 from imctool.repair.journal import FOLDER_NAME, Journal
-from imctool.repair.moves import digest, reason_of, temporary_name
 
 
 class Settled(NamedTuple):
     """An operation that a run had left open, and what was found and made of it.
 
-    ``outcome`` None says that it could not be settled, ``changed`` that a name was taken away
-    to settle it.
+    ``outcome`` None says that it could not be settled.
     """
 
     operation: Operation
     outcome: Outcome | None
     reason: str
-    changed: bool = False
 
 
 GONE = "it lies under neither of its names: the service took it up since, or it is lost"
+UNSURE = (
+    "it lies under its old name, and may have had the new one as well for a moment: whether the "
+    "service took it up then is not known"
+)
 
 
 def settle(open_operations: Sequence[Recorded], imcdata: Folder, journal: Journal) -> list[Settled]:
     """Settle operations left open, write their outcomes to the journal, and return them all.
 
-    Nothing but a second name of the same file, a copy that was not finished and a Pickup file
-    that was not handed over is ever taken away. Raises JournalWriteError.
+    Nothing but a second name of the same file and a copy that was not finished is ever taken
+    away here; hidden files of Pickup stay until the outcome is durable (``clear_staging``), for
+    that one is gone tells that it was handed over. Raises JournalWriteError.
     """
     found = list(_settle_all(open_operations, imcdata))
     ended = ((one.operation.number, one.outcome, one.reason) for one in found)
     journal.end_operations((number, how, why) for number, how, why in ended if how is not None)
     journal.sync()
     return found
+
+
+def clear_staging(imcdata: Folder, still_open: Sequence[Operation]) -> None:
+    """Take away the hidden files in the folder of journals that no open operation speaks of.
+
+    Raises OSError.
+    """
+    try:
+        folder = imcdata.folder(FOLDER_NAME)
+    except FileNotFoundError:
+        return
+    kept = {
+        temporary_name((one.target or one.source).rpartition("/")[2]).lower() for one in still_open
+    }
+    try:
+        for name in folder.names():
+            if is_temporary(name) and name.lower() not in kept:
+                folder.unlink(name)
+    finally:
+        folder.close()
 
 
 def _settle_all(open_operations: Sequence[Recorded], imcdata: Folder) -> Iterator[Settled]:
@@ -113,13 +137,15 @@ def _settle_move(operation: Operation, places: _Places) -> Settled:
         target.sync()  # before the old name goes the new one must be safe
         source.unlink(name)
         source.sync()
-        return Settled(operation, Outcome.DONE, "finished what an earlier run had begun", True)
+        return Settled(operation, Outcome.DONE, "finished what an earlier run had begun")
     if moved:
         target.sync()
         source.sync()
         return Settled(operation, Outcome.DONE, "an earlier run had moved it")
-    if mine:
+    if old is not None and mine:
         target.sync()
+        if operation.linked and old.changed_ns != operation.file.changed_ns:
+            return Settled(operation, Outcome.UNSURE, UNSURE)
         return Settled(operation, Outcome.DROPPED, "an earlier run had not moved it")
     if old is None and new is None:
         return Settled(operation, Outcome.GONE, GONE)
@@ -138,9 +164,7 @@ def _settle_staged(one: Recorded, places: _Places) -> Settled:
     staging, hidden = places.split(staging_path(operation))
     target, name = places.split(operation.target)
     if one.staged is None or status_of(staging, hidden) is not None:
-        _remove(staging, hidden)
-        staging.sync()
-        return Settled(operation, Outcome.DROPPED, "an earlier run had not handed it over", True)
+        return Settled(operation, Outcome.DROPPED, "an earlier run had not handed it over")
     staging.sync()
     target.sync()
     if status_of(target, name) is None:
@@ -154,9 +178,7 @@ def _settle_taken_back(one: Recorded, places: _Places) -> Settled:
     pickup, name = places.split(operation.source)
     staging, hidden = places.split(f"{FOLDER_NAME}/{temporary_name(name)}")
     if status_of(staging, hidden) is not None:
-        staging.unlink(hidden)
-        staging.sync()
-        return Settled(operation, Outcome.DONE, "finished taking it back", True)
+        return Settled(operation, Outcome.DONE, "an earlier run had taken it out")
     if status_of(pickup, name) is not None:
         return Settled(operation, Outcome.DROPPED, "an earlier run had not taken it back")
     if one.staged is not None:
@@ -165,13 +187,17 @@ def _settle_taken_back(one: Recorded, places: _Places) -> Settled:
 
 
 def _settle_submission(one: Recorded) -> Settled:
+    """Tell how far a message came that was being sent."""
+    operation, refused = one.operation, {recipient for recipient, _ in one.refused}
     accepted, unsure = len(one.accepted), len(one.unsure)
-    if not one.transactions or (not accepted and not unsure):
-        return Settled(one.operation, Outcome.DROPPED, "an earlier run had sent nothing of it")
-    reason = f"cut off; the server had taken {accepted} recipients"
+    if accepted >= operation.recipients:
+        return Settled(operation, Outcome.DONE, "an earlier run had sent it to all")
+    if not accepted and not unsure and not refused:
+        return Settled(operation, Outcome.DROPPED, "an earlier run had sent nothing of it")
+    reason = f"cut off; the server had taken {accepted} of {operation.recipients} recipients"
     if unsure:
         reason += f", and whether it took {unsure} more is not known"
-    return Settled(one.operation, Outcome.FAILED, reason)
+    return Settled(operation, Outcome.FAILED, reason)
 
 
 def staging_path(operation: Operation) -> str:
@@ -200,15 +226,6 @@ def _is_planned(file: FileIdentity, found: FileStatus) -> bool:
 
 def _is_copy(file: FileIdentity, folder: Folder, name: str, found: FileStatus) -> bool:
     return found.is_regular and found.size == file.size and digest_of(folder, name) == file.sha256
-
-
-def digest_of(folder: Folder, name: str) -> str:
-    """Return the SHA-256 of a file, in hex. Raises OSError."""
-    file = folder.read(name)
-    try:
-        return digest(file)
-    finally:
-        file.close()
 
 
 def _remove(folder: Folder, name: str) -> None:

@@ -188,17 +188,29 @@ def spool_locked(
     A spool that cannot be written, and need not be, is locked beside its journal.
     """
     with ExitStack() as stack:
-        name = NAME
-        try:
-            folder = imcdata.folder(FOLDER_NAME, make=True)
-            stack.callback(_remove_if_empty, imcdata, FOLDER_NAME)
-        except OSError:
-            if changes_spool or journal is None:
+        stack.callback(_remove_if_empty, imcdata, FOLDER_NAME)
+        for left in reversed(range(_TRIES)):
+            name = NAME
+            try:
+                folder = imcdata.folder(FOLDER_NAME, make=True)
+            except OSError:
+                if changes_spool or journal is None:
+                    raise
+                folder = open_folder(journal.parent)
+                name = f".{journal.name}.lock"
+            try:
+                before = stack.enter_context(locked(folder, name))
+            except FileNotFoundError:
+                folder.close()  # a run that has just ended took its empty folder away
+                if not left:
+                    raise
+                continue
+            except BaseException:
+                folder.close()
                 raise
-            folder = open_folder(journal.parent)
-            name = f".{journal.name}.lock"
-        stack.callback(folder.close)
-        yield stack.enter_context(locked(folder, name))
+            stack.callback(folder.close)
+            break
+        yield before
 
 
 def _remove_if_empty(imcdata: Folder, name: str) -> None:

@@ -6,7 +6,6 @@ file; the records go to the end of the same journal.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -18,7 +17,8 @@ from imctool.model.evidence import Location
 from imctool.model.journal import FileIdentity, Operation, Outcome, Recorded
 from imctool.model.spool_name import SpoolName
 from imctool.repair.changing import GuardError, IntegrityError, OpenSpool, spool_to_change
-from imctool.repair.folder import Folder, open_folder
+from imctool.repair.copying import temporary_name
+from imctool.repair.folder import Folder, open_folder, reason_of
 from imctool.repair.journal import (
     FOLDER_NAME,
     Journal,
@@ -27,8 +27,8 @@ from imctool.repair.journal import (
     relied_on,
 )
 from imctool.repair.journal_lines import JournalContent, JournalError
-from imctool.repair.known_journals import check_spool, identity
-from imctool.repair.moves import Move, Place, move_files, reason_of, temporary_name
+from imctool.repair.known_journals import identity, spool_of
+from imctool.repair.moves import Move, Place, move_files
 from imctool.repair.requeue_plan import identity_of
 from imctool.repair.requeue_run import Pace, RunInterruptedError
 from imctool.repair.settling import open_below, status_of
@@ -56,15 +56,23 @@ def undo(journal: Path, imcdata: Path | None, *, look_for_service: bool) -> Undo
     content = _content(journal)
     if not content.runs:
         raise IntegrityError(f"{journal} holds no run: there is nothing to take back")
-    root = _spool_of(journal, content, imcdata)
+    root = spool_of(journal, content, imcdata)
+    if not root.is_dir():
+        raise GuardError(
+            f"the spool {root} of this journal is not there: name the folder where it lies now by "
+            "--imcdata"
+        )
+    moved = any(one.operation.kind is ActionKind.MOVE for one in _to_take_back(content))
+    left_open = bool(content.open_operations)
     via = str(content.runs[-1].get("via", "in"))
     with spool_to_change(
         root,
         journal,
         "undo",
         via,
-        look_for_service=look_for_service,
+        look_for_service=look_for_service and (moved or left_open),
         changes_spool=True,
+        trusted=imcdata is not None,
     ) as opened:
         told = Undone(str(root), notes=opened.notes)
         done = _to_take_back(_content(journal))
@@ -82,30 +90,6 @@ def _content(journal: Path) -> JournalContent:
             return relied_on(load_journal(folder, journal.name), str(journal))
         except JournalError as error:
             raise IntegrityError(f"{error}; nothing was done") from error
-
-
-def _spool_of(journal: Path, content: JournalContent, given: Path | None) -> Path:
-    """Return the Imcdata folder that the journal speaks of."""
-    if given is not None:
-        return given
-    folder = Path(os.path.realpath(journal)).parent
-    if folder.name == FOLDER_NAME:
-        return folder.parent
-    path = Path(content.spool.path)
-    with ExitStack() as stack:
-        try:
-            found = open_folder(path)
-        except OSError as error:
-            raise GuardError(
-                f"the spool {path} of this journal cannot be opened ({reason_of(error)}); name "
-                "the folder where it lies now by --imcdata"
-            ) from error
-        stack.callback(found.close)
-        try:
-            check_spool(content.spool, found, str(journal))
-        except JournalError as error:
-            raise IntegrityError(str(error)) from error
-    return path
 
 
 def _to_take_back(content: JournalContent) -> list[Recorded]:
@@ -185,9 +169,9 @@ def _moves_back(
             yield _not_taken(one, ActionStatus.FAILED, reason_of(error))
             continue
         if found is None:
-            yield _not_taken(one, ActionStatus.REFUSED, f"it is no longer there: {_LEFT}")
+            yield _not_taken(one, ActionStatus.REFUSED, NOT_THERE)
             continue
-        if found.size != operation.file.size:
+        if found.size != operation.file.size or not found.is_regular:
             yield _not_taken(one, ActionStatus.REFUSED, "another file lies there now")
             continue
         # A spool that was restored or copied has other inodes; the hash tells the file.
@@ -210,7 +194,7 @@ def _moves_back(
         )  # fmt: skip
 
 
-_LEFT = "the service took it up since, or somebody removed it"
+NOT_THERE = "it is not there: the service took it up since, or somebody removed it"
 
 
 def _from_pickup(one: Recorded, imcdata: Folder, journal: Journal, stack: ExitStack) -> Action:
@@ -225,21 +209,26 @@ def _from_pickup(one: Recorded, imcdata: Folder, journal: Journal, stack: ExitSt
         staging = imcdata.folder(FOLDER_NAME, make=True)
         stack.callback(staging.close)
         if status_of(pickup, name) is None:
-            return _not_taken(one, ActionStatus.REFUSED, f"it is no longer there: {_LEFT}")
+            return _not_taken(one, ActionStatus.REFUSED, NOT_THERE)
         found = identity_of(pickup, name)
         if (found.sha256, found.size) != (one.staged.sha256, one.staged.size):
             return _not_taken(one, ActionStatus.REFUSED, "another file lies there now")
         number = _intend(operation, found, journal)
-        pickup.rename(name, staging, hidden)
+        try:
+            pickup.rename(name, staging, hidden)
+        except FileNotFoundError:
+            journal.end_operations([(number, Outcome.DROPPED, NOT_THERE)])
+            raise
         pickup.sync()
         staging.sync()
         note = {"record": "staged", "number": number, "sha256": found.sha256, "size": found.size}
         journal.note(note, durable=True)
+        journal.end_operations([(number, Outcome.DONE, None)])
+        journal.sync()  # before the hidden file goes: that it is gone tells nothing then
         staging.unlink(hidden)
         staging.sync()
-        journal.end_operations([(number, Outcome.DONE, None)])
     except FileNotFoundError:
-        return _not_taken(one, ActionStatus.REFUSED, f"it is no longer there: {_LEFT}")
+        return _not_taken(one, ActionStatus.REFUSED, NOT_THERE)
     except OSError as error:
         return _not_taken(one, ActionStatus.FAILED, reason_of(error))
     kind, status = ActionKind.WRITE, ActionStatus.DONE
