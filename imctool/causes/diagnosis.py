@@ -104,12 +104,13 @@ def missing_evidence(collection: Collection, ledger: Ledger) -> Iterator[Missing
     present = {one.kind for one in collection.inputs if one.records} | collection.folders
     for kind, (evidence, costs) in _COSTS.items():
         if kind not in present:
-            yield Missing(evidence, costs)
+            yield Missing(evidence, costs, kind)
     if collection.tracking and not ledger.evidence.connector_tracked:
         yield Missing(
             "tracking records of the connector",
             "the tracking log has none of its events: tracking was probably off for it, so no "
             "message can be called lost",
+            InputKind.TRACKING_LOG,
         )
     details = {
         one.span.detail

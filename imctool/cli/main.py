@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+from io import StringIO
 from typing import Any, NoReturn
 
 import click
@@ -85,10 +86,7 @@ def main() -> NoReturn:
     except click.Abort:
         status = exit_status.SIGNAL + signal.SIGINT
     except click.ClickException as error:
-        from imctool.report.safe_text import safe_text
-
-        error.message = "\n".join(map(safe_text, error.message.split("\n")))
-        error.show()
+        _show(error)
         status = error.exit_code
     except KeyboardInterrupt:
         click.echo("imctool: interrupted", err=True)
@@ -105,6 +103,16 @@ def main() -> NoReturn:
         status = exit_status.SOME_NOT_DONE
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the work is done: nothing left to interrupt
     sys.exit(status if isinstance(status, int) else exit_status.NOTHING_WRONG)
+
+
+def _show(error: click.ClickException) -> None:
+    """Tell what was wrong; it may quote names of the evidence, which must not reach a terminal."""
+    from imctool.report.safe_text import safe_text
+
+    shown = StringIO()
+    error.show(shown)
+    for line in shown.getvalue().splitlines():
+        click.echo(safe_text(line), err=True)
 
 
 def _terminated(number: int, frame: object) -> NoReturn:

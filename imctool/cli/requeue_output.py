@@ -37,7 +37,7 @@ class RequeueOutput:
                 plan,
                 console_for(self.reading, shown),
                 where=self._where(plan),
-                notes=notes,
+                notes=[*notes, *planner.missing],
                 defects=planner.defects,
                 mend=planner.mend,
                 verbose=self.reading.verbose,
@@ -67,7 +67,7 @@ class RequeueOutput:
 
             document = requeue_document(
                 told.plan, told.actions, dry_run=not self._request.acts, journal=told.journal,
-                notes=told.notes, files=planner.files, defects=planner.defects,
+                notes=[*told.notes, *planner.missing], files=planner.files, defects=planner.defects,
             )  # fmt: skip
             write_lines(self.reading, [json_text(document, indent=1)])
             return
@@ -88,13 +88,14 @@ class RequeueOutput:
                 notes=() if self._shown else told.notes,
                 verbose=self.reading.verbose,
                 nothing="Nothing to requeue: no failed message of this archive is selected.",
+                dry_run=not self._request.acts,
                 plan_shown=self._shown,
             )
 
     def _next(self, told: Requeued) -> list[str]:
         from imctool.model.requeue import Via
 
-        if told.journal is None:
+        if told.journal is None or not any(one.status == "done" for one in told.actions):
             return []
         steps = []
         if self._request.via is Via.IN:

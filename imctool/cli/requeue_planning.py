@@ -30,7 +30,11 @@ _ARTICLE_DIGITS = 6
 
 
 class Planner:
-    """Makes the plan of a run; ``files`` and ``defects`` are those of the evidence it read."""
+    """Makes the plan of a run.
+
+    ``files`` and ``defects`` are those of the evidence it read, ``missing`` what it did not find,
+    and what that costs.
+    """
 
     def __init__(
         self, reading: Reading, path: str, choice: dict[str, Any], request: Request
@@ -38,6 +42,7 @@ class Planner:
         self.files = FileCount()
         self.defects: list[Defect] = []
         self.nothing_read = False
+        self.missing: list[str] = []
         self._reading = reading
         self._path = path
         self._choice = choice
@@ -60,13 +65,11 @@ class Planner:
         before: Mapping[str, Sequence[HandedOver]],
         finished: frozenset[str],
     ) -> RequeuePlan:
-        from dataclasses import replace
-
         from imctool.repair.changing import IntegrityError
         from imctool.repair.known_journals import identity
         from imctool.repair.plan_file import PlanError, load_plan
-        from imctool.repair.requeue_plan import not_again
-        from imctool.repair.requeue_selection import without_forced
+        from imctool.repair.requeue_plan import as_planned
+        from imctool.repair.requeue_selection import Choice
 
         file = self._choice["apply_file"]
         try:
@@ -81,10 +84,12 @@ class Planner:
             str(server) if server else None
         ):
             raise click.UsageError(f"{file} goes by --via {saved.plan.via}: give the same")
-        plan = saved.plan
-        left = [one for one in plan.items if one.file is None or one.file.sha256 not in finished]
-        items = without_forced(not_again(left, before, plan.via), plan.forced)
-        return replace(plan, imcdata=imcdata.path, items=tuple(items))
+        # The plan is done as it stands, but for what the evidence shows by now: mail that was
+        # delivered since must not come twice.
+        names = frozenset(one.name.upper() for one in saved.plan.items)
+        choice = Choice(names=names, forced=saved.plan.forced)
+        now = self._looked_up(imcdata, before, finished, choice)
+        return as_planned(saved.plan, now, imcdata.path, finished)
 
     def _made(
         self,
@@ -94,16 +99,31 @@ class Planner:
     ) -> RequeuePlan:
         from dataclasses import replace
 
-        from imctool.cli.diagnose import nothing_read
-        from imctool.ledger.ledger import build_ledger
-        from imctool.readers.collection import collect
-        from imctool.repair.requeue_plan import Rules, make_plan
-        from imctool.repair.requeue_selection import select, unnamed
+        from imctool.repair.requeue_selection import unnamed
 
-        reading, request = self._reading, self._request
         names = _names(self._choice["spool"])
         choice = self._selection(frozenset(names))
-        root = Path(self._path)
+        plan = self._looked_up(imcdata, before, finished, choice)
+        return replace(plan, unnamed=unnamed(names, plan.items))
+
+    def _looked_up(
+        self,
+        imcdata: Folder,
+        before: Mapping[str, Sequence[HandedOver]],
+        finished: frozenset[str],
+        choice: Choice,
+    ) -> RequeuePlan:
+        """Return the plan that the evidence gives for a choice."""
+        from imctool.causes.diagnosis import missing_evidence
+        from imctool.cli.diagnose import nothing_read
+        from imctool.ledger.ledger import build_ledger
+        from imctool.model.evidence import InputKind
+        from imctool.readers.collection import collect
+        from imctool.repair.requeue_plan import Rules, make_plan
+        from imctool.repair.requeue_selection import select
+
+        reading, request = self._reading, self._request
+        spool, root = request.spool, Path(self._path)
         with opened_case(self._choice["case_file"], [root]) as case:
             collection = collect(
                 [root], date_order=reading.date_order, jobs=reading.jobs, case=case
@@ -112,7 +132,12 @@ class Planner:
             self.nothing_read = nothing_read(collection)
             ledger = build_ledger(collection, reading.zone)
             judge = _judge(collection, ledger)
-            selection = select(ledger.messages, root, request.spool, request.shown, choice, judge)
+            selection = select(ledger.messages, root, spool, request.shown, choice, judge)
+            self.missing = [
+                f"missing evidence: {one.evidence}: {one.costs}"
+                for one in missing_evidence(collection, ledger)
+                if one.kind in {InputKind.TRACKING_LOG, InputKind.EVENT_LOG}
+            ]
         rules = Rules(
             request.via,
             choice.forced,
@@ -120,9 +145,9 @@ class Planner:
             self._choice["queue_dat"] == "rename",
             before,
             finished,
+            f"{spool.inbound}/{spool.archive}",
         )
-        plan = make_plan(selection, imcdata, rules)
-        return replace(plan, unnamed=unnamed(names, plan.items))
+        return make_plan(selection, imcdata, rules)
 
     def _selection(self, names: frozenset[str]) -> Choice:
         from imctool.model.requeue import Reason

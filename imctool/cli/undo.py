@@ -66,7 +66,7 @@ def command(
                 next_steps=[],
                 notes=told.notes,
                 verbose=reading.verbose,
-                nothing="Nothing to take back: all that was done is taken back already.",
+                nothing="Nothing to take back.",
             )
     if told.problem is not None:
         complain(reading, told.problem)

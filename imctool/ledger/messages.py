@@ -98,6 +98,10 @@ class Messages(Sequence[Message]):
             if entry.fate in fates and self._opener.draft(entry).message_id in ids:
                 yield self.message(entry)
 
+    def was_returned(self, entry: Entry) -> bool:
+        """Return whether a report of non-delivery was made on the message, whatever its fate."""
+        return self._opener.draft(entry).returned
+
     def files_of(self, fates: Container[Fate]) -> Iterator[tuple[InputKind, SpoolFile, Fate]]:
         """Yield the spool files of the inbound messages of these fates."""
         for entry in self.entries:

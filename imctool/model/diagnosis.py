@@ -32,6 +32,7 @@ class Missing:
 
     evidence: str
     costs: str
+    kind: InputKind | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ class RequeuePlan:
     ``left`` counts those that ``--max`` leaves for another run, ``unknown`` the files of the
     archive whose fate the evidence does not tell, ``unnamed`` what was asked for and is not
     there. ``queue_dat`` is Queue.dat where it is to be renamed, ``pickup`` how the Pickup folder
-    is spelled; ``forced`` are the reasons that were overridden.
+    is spelled; ``forced`` are the reasons that were overridden. ``missing`` are
+    failed messages that have no file in this archive.
     """
 
     via: Via
@@ -104,6 +105,7 @@ class RequeuePlan:
     queue_dat: RequeueItem | None = None
     pickup: str = "Pickup"
     forced: frozenset[Reason] = frozenset()
+    missing: tuple[str, ...] = ()
 
     @property
     def going(self) -> tuple[RequeueItem, ...]:

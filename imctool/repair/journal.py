@@ -87,11 +87,14 @@ class Journal:
         time = now()
         self._write(outcome_record(number, how, time, why) for number, how, why in ended)
 
-    def note(self, record: Record, *, durable: bool = False) -> None:
-        """Write another record on an operation."""
-        self._write([record])
-        if durable:
-            self.sync()
+    def note(self, record: Record) -> None:
+        """Write another record on an operation, durable."""
+        self.note_all([record])
+
+    def note_all(self, records: Iterable[Record]) -> None:
+        """Write several records, durable."""
+        self._write(records)
+        self.sync()
 
     def end(self, **totals: object) -> None:
         """Write that the run ended in good order, durable."""

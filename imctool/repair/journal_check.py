@@ -117,8 +117,8 @@ def _doubled(
         if _difference(root, operation.source, operation.file) is None:
             yield Difference(
                 operation.source, DifferenceKind.BYTES,
-                f"the same bytes lie here and were moved to {operation.target}: it is there twice "
-                "or came back",
+                f"it lies here and was moved to {operation.target}: it came back, or is there "
+                "twice",
             )  # fmt: skip
 
 

@@ -263,20 +263,17 @@ def journal_to_write(
     named: Path | None,
     going_on: KnownJournal | None,
     stack: ExitStack,
-    *,
-    noted: bool,
 ) -> Journal:
     """Return the journal for a run: the one named, the one of the run that was cut off, or new.
 
-    ``noted`` has the folder of journals name one that is kept elsewhere, where that can be
-    written: without it nothing would tell the next run what was handed over. Raises OSError where
-    the journal cannot be made.
+    The folder of journals names one that is kept elsewhere, where that can be written: without
+    it nothing would tell the next run what was handed over. Raises OSError where the journal
+    cannot be made.
     """
     if named is not None:
         folder = open_folder(named.parent)
         stack.callback(folder.close)
-        if noted:
-            _note(imcdata, folder, named)
+        _note(imcdata, folder, named)
         try:
             content = relied_on(load_journal(folder, named.name), str(named))
         except FileNotFoundError:

@@ -33,7 +33,7 @@ from imctool.repair.copying import (
 from imctool.repair.folder import NO_EXCLUSIVE_RENAME, Folder, reason_of, settled_call
 from imctool.repair.journal import Journal, JournalWriteError
 
-BATCH = 256
+BATCH = 512
 """So many files share the flushes of the journal and the two folders."""
 
 

@@ -3,16 +3,19 @@
 The service takes a file up as soon as it sees it, so each is written in the folder of journals,
 on the same volume, and then renamed (inferred from the race that Q279320 tells of). That one
 rename is the moment at which the message is handed over, and it cannot be told apart from the
-taking up: so the bytes are recorded before it, and a hidden file that is gone after a crash was
-handed over.
+taking up: so the bytes are durable and recorded before it, and a hidden file that is gone after
+a crash was handed over. A batch of messages shares the flushes of the journal and the folders.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -22,11 +25,13 @@ from imctool.model.requeue import RequeueItem, RequeuePlan
 from imctool.readers.envelope import iterate_recipients
 from imctool.readers.file_buffer import file_buffer
 from imctool.repair.copying import MoveRefusedError, name_taken, temporary_name
-from imctool.repair.folder import Folder, OpenFile, reason_of
+from imctool.repair.folder import Folder, OpenFile, reason_of, settled_call
 from imctool.repair.journal import FOLDER_NAME, Journal, JournalWriteError
+from imctool.repair.journal_lines import Record
 from imctool.repair.message_forms import FormRefusedError, write_pickup
 from imctool.repair.moves import Place
 from imctool.repair.requeue_run import Pace, item_action, shown_path
+from imctool.repair.settling import status_of
 
 
 def hand_over(
@@ -43,13 +48,27 @@ def hand_over(
         staging = imcdata.folder(FOLDER_NAME, make=True)
         stack.callback(staging.close)
         run = _Run(Place(pickup, name), staging, Path(imcdata.path), shown, journal)
-        for item in plan.going:
-            pace.ahead(1)
-            yield run.hand_over(item)
+        left = iter(plan.going)
+        while some := list(islice(left, min(pace.batch, _BATCH))):
+            pace.ahead(len(some))
+            yield from run.hand_over(some)
+
+
+_BATCH = 64
+
+
+@dataclass(slots=True)
+class _Written:
+    """A message of a batch: its place there, and what is known of it so far."""
+
+    place: int
+    item: RequeueItem
+    operation: Operation
+    notes: list[str] = field(default_factory=list)
 
 
 class _Run:
-    """The folders of one run, and which names Pickup has."""
+    """The folders of one run, and which names Pickup has had."""
 
     def __init__(
         self, pickup: Place, staging: Folder, imcdata: Path, shown: str, journal: Journal
@@ -59,36 +78,31 @@ class _Run:
         self._imcdata = imcdata
         self._shown = shown
         self._journal = journal
+        self._taken = {name.lower(): name for name in pickup.folder.names()}
 
-    def hand_over(self, item: RequeueItem) -> Action:
-        """Write one message, and return what came of it."""
-        operation: Operation | None = None
+    def hand_over(self, items: Sequence[RequeueItem]) -> list[Action]:
+        """Hand over a batch of messages, and return what came of each, in the same order."""
+        told: dict[int, Action] = {}
+        batch: list[_Written] = []
+        for place, item in enumerate(items):
+            known = self._taken.get(item.name.lower())
+            if known is None:
+                batch.append(_Written(place, item, self._operation(item)))
+            else:
+                reason = name_taken(self._pickup.path, item.name, known)
+                told[place] = self._action(item, ActionStatus.REFUSED, reason)
         try:
-            self._check_name(item.name)
-            operation = self._operation(item)
-            self._journal.intend([operation])
-            notes = self._write(item, operation)
-        except (FormRefusedError, MoveRefusedError) as refusal:
-            return self._not_done(item, operation, ActionStatus.REFUSED, str(refusal))
-        except JournalWriteError as error:
-            # What the journal could not take was not done; what is begun the next run settles.
-            return self._action(item, ActionStatus.FAILED, reason_of(error))
+            self._journal.intend(one.operation for one in batch)
+            staged = self._staged(batch, told)
         except OSError as error:
-            reason = f"cannot be written: {reason_of(error)}"
-            return self._not_done(item, operation, ActionStatus.FAILED, reason)
-        try:
-            self._pickup.folder.sync()
-            self._staging.sync()
-            self._journal.end_operations([(operation.number, Outcome.DONE, None)])
-            self._journal.sync()
-        except OSError as error:  # the intent stays open: the next run makes sure of it
-            notes.append(f"handed over, but {reason_of(error)}")
-        return self._action(item, ActionStatus.DONE, "; ".join(notes) or None)
-
-    def _check_name(self, name: str) -> None:
-        for known in self._pickup.folder.names():
-            if known.lower() == name.lower():
-                raise MoveRefusedError(name_taken(self._pickup.path, name, known))
+            # Nothing was handed over; what was begun the next run clears away.
+            for one in batch:
+                told.setdefault(
+                    one.place, self._action(one.item, ActionStatus.FAILED, reason_of(error))
+                )
+        else:
+            self._rename_all(staged, told)
+        return [told[place] for place in range(len(items))]
 
     def _operation(self, item: RequeueItem) -> Operation:
         assert item.file is not None
@@ -97,30 +111,88 @@ class _Run:
             item.file, item.spool_name, item.recipient_count,
         )  # fmt: skip
 
-    def _write(self, item: RequeueItem, operation: Operation) -> list[str]:
-        """Write the message under its hidden name, record it, and give it its own."""
-        hidden = temporary_name(item.name)
-        stream = _Counted(self._staging.create(hidden))
+    def _staged(self, batch: Sequence[_Written], told: dict[int, Action]) -> list[_Written]:
+        """Write the messages under their hidden names, durable, and record each.
+
+        Raises OSError where nothing more may be done.
+        """
+        records: list[Record] = []
+        staged = []
+        for one in batch:
+            try:
+                records.append(self._write(one))
+            except (FormRefusedError, MoveRefusedError) as refusal:
+                told[one.place] = self._dropped(one, ActionStatus.REFUSED, str(refusal))
+            except JournalWriteError:
+                raise
+            except OSError as error:
+                reason = f"cannot be written: {reason_of(error)}"
+                told[one.place] = self._dropped(one, ActionStatus.FAILED, reason)
+            else:
+                staged.append(one)
+        if staged:
+            self._staging.sync()
+            self._journal.note_all(records)
+        return staged
+
+    def _write(self, one: _Written) -> Record:
+        stream = _Counted(self._staging.create(temporary_name(one.item.name)))
         try:
-            notes = self._write_text(item, stream)
+            one.notes = self._write_text(one.item, stream)
         finally:
             stream.close()
-        self._staging.sync()
-        self._journal.note(
-            {
-                "record": "staged", "number": operation.number,
-                "sha256": stream.sha256, "size": stream.size,
-            },
-            durable=True,
-        )  # fmt: skip
+        return {
+            "record": "staged", "number": one.operation.number,
+            "sha256": stream.sha256, "size": stream.size,
+        }  # fmt: skip
+
+    def _rename_all(self, staged: Sequence[_Written], told: dict[int, Action]) -> None:
+        """Give the messages their names in Pickup, which hands them over."""
+        done = []
+        for one in staged:
+            hidden = temporary_name(one.item.name)
+            try:
+                settled_call(
+                    partial(self._staging.rename, hidden, self._pickup.folder, one.item.name),
+                    partial(self._is_gone, hidden),
+                )
+            except FileExistsError:
+                reason = name_taken(self._pickup.path, one.item.name)
+                told[one.place] = self._dropped(one, ActionStatus.REFUSED, reason)
+            except OSError as error:
+                reason = f"cannot be handed over: {reason_of(error)}"
+                told[one.place] = self._dropped(one, ActionStatus.FAILED, reason)
+            else:
+                self._taken[one.item.name.lower()] = one.item.name
+                done.append(one)
         try:
-            self._staging.rename(hidden, self._pickup.folder, item.name)
-        except FileExistsError as error:
-            raise MoveRefusedError(name_taken(self._pickup.path, item.name)) from error
-        except OSError:
-            if hidden in self._staging.names():
-                raise  # else it was renamed even so
-        return notes
+            self._pickup.folder.sync()
+            self._staging.sync()
+            self._journal.end_operations((one.operation.number, Outcome.DONE, None) for one in done)
+            self._journal.sync()
+        except OSError as error:  # the intents stay open: the next run makes sure of them
+            for one in done:
+                one.notes.append(f"handed over, but {reason_of(error)}")
+        for one in done:
+            notes = "; ".join(one.notes) or None
+            told[one.place] = self._action(one.item, ActionStatus.DONE, notes)
+
+    def _is_gone(self, hidden: str) -> bool:
+        return status_of(self._staging, hidden) is None
+
+    def _dropped(self, one: _Written, status: ActionStatus, reason: str) -> Action:
+        """Write that nothing was handed over, durable, and then take the hidden file away.
+
+        In that order: a recorded file that is gone would count as handed over.
+        """
+        try:
+            self._journal.end_operations([(one.operation.number, Outcome.DROPPED, reason)])
+            self._journal.sync()
+            if not self._is_gone(temporary_name(one.item.name)):
+                self._staging.unlink(temporary_name(one.item.name))
+        except OSError as error:
+            reason = f"{reason}; left open: {reason_of(error)}"
+        return self._action(one.item, status, reason)
 
     def _write_text(self, item: RequeueItem, stream: _Counted) -> list[str]:
         assert item.file is not None
@@ -140,21 +212,6 @@ class _Run:
         if doubled:
             notes.append(f"{doubled} leading dots doubled (Q221384)")
         return notes
-
-    def _not_done(
-        self, item: RequeueItem, operation: Operation | None, status: ActionStatus, reason: str
-    ) -> Action:
-        """Take the hidden file away, and write that nothing was done."""
-        if operation is not None:
-            try:
-                hidden = temporary_name(item.name)
-                if hidden in self._staging.names():
-                    self._staging.unlink(hidden)
-                    self._staging.sync()
-                self._journal.end_operations([(operation.number, Outcome.DROPPED, reason)])
-            except OSError as error:
-                reason = f"{reason}; left open: {reason_of(error)}"
-        return self._action(item, status, reason)
 
     def _action(self, item: RequeueItem, status: ActionStatus, reason: str | None) -> Action:
         target = shown_path(self._shown, self._pickup.of(item.name))

@@ -136,10 +136,7 @@ def _not_writable(request: Request, make_plan: PlanMaker, reason: str) -> Requeu
 def _carry_out(request: Request, opened: OpenSpool, told: Requeued) -> None:
     with ExitStack() as stack:
         try:
-            journal = journal_to_write(
-                opened.imcdata, request.journal, opened.going_on, stack,
-                noted=request.via in {Via.PICKUP, Via.SMTP},
-            )  # fmt: skip
+            journal = journal_to_write(opened.imcdata, request.journal, opened.going_on, stack)
             stack.callback(journal.close)
             told.journal = journal.path
             server = request.submission.server if request.submission else None

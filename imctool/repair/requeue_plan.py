@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -19,6 +20,7 @@ from imctool.repair.folder import Folder
 from imctool.repair.known_journals import HandedOver
 from imctool.repair.moves import Place, unreadable
 from imctool.repair.requeue_selection import (
+    MissingFile,
     OtherFile,
     Selection,
     without_forced,
@@ -43,7 +45,7 @@ class Rules:
 
     ``forced`` are the reasons that are overridden, ``most`` how many messages go at most.
     ``before`` tells by the hash of a file what journals have handed over; ``finished`` are those
-    that the run which is continued has done already.
+    that the run which is continued has done already. ``archive`` is how its path is spelled.
     """
 
     via: Via
@@ -52,6 +54,7 @@ class Rules:
     queue_dat: bool = False
     before: Mapping[str, Sequence[HandedOver]] = field(default_factory=dict)
     finished: frozenset[str] = frozenset()
+    archive: str = "In/Archive"
 
 
 def make_plan(selection: Selection, imcdata: Folder, rules: Rules) -> RequeuePlan:
@@ -63,6 +66,8 @@ def make_plan(selection: Selection, imcdata: Folder, rules: Rules) -> RequeuePla
     pickup = _pickup_name(imcdata)
     with ExitStack() as stack:
         items = list(_looked_at(selection.items, imcdata, via, stack))
+    found, gone = _without_file(selection.missing, items, imcdata, rules.archive)
+    items += found
     items = [one for one in items if one.file is None or one.file.sha256 not in rules.finished]
     if via is Via.PICKUP:
         items = list(_for_pickup(items, imcdata, pickup))
@@ -83,7 +88,57 @@ def make_plan(selection: Selection, imcdata: Folder, rules: Rules) -> RequeuePla
         queue_dat=find_queue_dat(imcdata) if rules.queue_dat else None,
         pickup=pickup or PICKUP,
         forced=rules.forced,
+        missing=tuple(gone),
     )
+
+
+def as_planned(
+    saved: RequeuePlan, now: RequeuePlan, imcdata: str, finished: Container[str]
+) -> RequeuePlan:
+    """Return a plan that was saved, its items held where the evidence objects by now.
+
+    What harm a message would do to the server was weighed when the plan was made; what a run
+    that was cut off has ``finished`` is left out.
+    """
+    objections = {one.source: one.objections for one in now.items}
+    items = []
+    for one in saved.items:
+        if one.file is None or one.file.sha256 not in finished:
+            more = [
+                each
+                for each in objections.get(one.source, ())
+                if each.reason not in _ONLY_FOR_THIS_SERVER and each not in one.objections
+            ]
+            items.append(replace(one, objections=(*one.objections, *more)))
+    return replace(saved, imcdata=imcdata, items=tuple(items))
+
+
+def _without_file(
+    missing: Sequence[MissingFile], items: Sequence[RequeueItem], imcdata: Folder, archive: str
+) -> tuple[list[RequeueItem], list[str]]:
+    """Return failed messages whose file lies in the archive but is none, and the others' names."""
+    with ExitStack() as stack:
+        folder = open_below(imcdata, archive, stack)
+        names = {name.upper(): name for name in folder.names()}
+        known = {one.name.upper() for one in items}
+        found, gone = [], []
+        for one in missing:
+            name = names.get(one.spool_name or "")
+            if name is None or name.upper() in known:
+                gone.append(one.called)
+                continue
+            status = folder.status(name)
+            text = "its file cannot be read as mail"
+            if stat.S_ISLNK(status.mode):
+                text = "it is a symbolic link, which is never followed"
+            elif not status.is_regular:
+                text = "it is no regular file"
+            elif not status.size:
+                text = "its file is empty"
+            path = f"{archive}/{name}"
+            held = (Objection(None, text),)
+            found.append(RequeueItem(path, path, None, one.spool_name, objections=held))
+    return found, gone
 
 
 def _looked_at(
@@ -98,6 +153,10 @@ def _looked_at(
             places[path] = Place(folder, path)
         try:
             found = replace(one, file=identity_of(places[path].folder, one.name))
+            links = places[path].folder.status(one.name).links
+            if links != 1:
+                text = f"the file has {links} names (hard links)"
+                found = replace(found, objections=(*found.objections, Objection(None, text)))
             if via in {Via.PICKUP, Via.SMTP}:
                 found = _with_doubts(found, imcdata)
         except OSError as error:
@@ -220,6 +279,9 @@ def not_again(
             for each in known
             if not _failed_again(one, each) and not (each.partly and via is Via.SMTP)
         ]
+        if via is Via.SMTP:
+            partly = tuple(f"{each.text}, who are left out" for each in known if each.partly)
+            one = replace(one, warnings=(*one.warnings, *partly))
         yield replace(one, objections=(*one.objections, held[-1])) if held else one
 
 

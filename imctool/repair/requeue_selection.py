@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import (
     Callable,
     Container,
-    Hashable,
     Iterable,
     Iterator,
     Mapping,
@@ -74,12 +73,21 @@ class Judged:
 class Selection:
     """The selected messages in time order, and how many archived ones nothing tells the fate of.
 
-    ``others`` are the files of In and its archive whose message was delivered, returned, or waits.
+    ``others`` are the files of In and its archive whose message was delivered, returned, or waits;
+    ``missing`` are failed messages without a file that could be read.
     """
 
     items: tuple[RequeueItem, ...]
     unknown: int
     others: tuple[OtherFile, ...] = ()
+    missing: tuple[MissingFile, ...] = ()
+
+
+class MissingFile(NamedTuple):
+    """A failed message whose file was not read: its spool name, if known, and what it is called."""
+
+    spool_name: str | None
+    called: str
 
 
 class OtherFile(NamedTuple):
@@ -108,32 +116,45 @@ def select(
     have it, "" where it is the PATH itself.
     """
     selected: list[tuple[Message, SpoolFile]] = []
+    returned: set[int] = set()
+    missing: list[Message] = []
     unknown = 0
     for entry in messages.entries:
-        if entry.direction is not Direction.INBOUND or not entry.files:
+        if entry.direction is not Direction.INBOUND:
             continue
         by_fate = entry.fate is Fate.ARCHIVED
         if not (by_fate or choice.every or choice.names or entry.fate is Fate.UNKNOWN):
             continue
         message = messages.message(entry)
         files = [file for kind, file in message.files if _in_archive(kind, file, spool, shown)]
-        unknown += entry.fate is Fate.UNKNOWN and bool(files)
-        for file in files:
-            if _is_selected(message, file, choice):
-                selected.append((message, file))
+        if by_fate and not files and choice.wanted(message):
+            missing.append(message)
+        chosen = [file for file in files if _is_selected(message, file, choice)]
+        selected += [(message, file) for file in chosen]
+        unknown += entry.fate is Fate.UNKNOWN and bool(files) and not chosen
+        if chosen and messages.was_returned(entry):
+            returned.add(message.number)
     copies = _Copies(messages, [message for message, _ in selected])
     items = []
     for message, file in selected:
         judged = judge(message, file)
         if choice.articles and not choice.articles & set(judged.articles):
             continue
-        items.append(_item(message, file, spool, shown, judged, copies, messages))
+        item = _item(message, file, spool, shown, judged, copies, messages)
+        if message.number in returned and message.fate is not Fate.RETURNED:
+            item = replace(item, objections=(*item.objections, _RETURNED))
+        items.append(item)
     others = (
         OtherFile(file.location.path, root / file.location.path, file.size, fate)
         for kind, file, fate in messages.files_of(_ELSEWHERE)
         if kind in {InputKind.SPOOL_IN, InputKind.SPOOL_IN_ARCHIVE}
     )
-    return Selection(tuple(items), unknown, tuple(others))
+    lost = tuple(
+        MissingFile(str(one.spool_name) if one.spool_name is not None else None, one.name)
+        for one in missing
+        if not choice.names and not choice.articles and not choice.domains and not choice.charsets
+    )
+    return Selection(tuple(items), unknown, tuple(others), lost)
 
 
 def without_forced(
@@ -261,7 +282,7 @@ def _delivered_itself(message: Message) -> Iterator[Objection]:
     if message.fate in _REACHED:
         yield Objection(Reason.DELIVERED, f"its fate is {message.fate}: sent again it comes twice")
     elif message.fate is Fate.RETURNED:
-        yield Objection(Reason.RETURNED, "it was returned: its sender has a report and may resend")
+        yield _RETURNED
     elif message.fate in _WAITING:
         yield Objection(None, f"a file of this name waits in In already (fate {message.fate})")
     else:
@@ -275,6 +296,11 @@ def _delivered_itself(message: Message) -> Iterator[Objection]:
                 return
 
 
+_RETURNED = Objection(
+    Reason.RETURNED, "a report on it went out: its sender knows, and may have sent it again"
+)
+
+
 class _Copies:
     """Other messages with the Message-IDs of the selected ones: delivered, or waiting."""
 
@@ -282,9 +308,9 @@ class _Copies:
         wanted = {one.message_id for one in selected if one.message_id}
         self._by_id: dict[str, list[Message]] = defaultdict(list)
         if wanted:
-            fates = _REACHED | _WAITING
+            fates = _REACHED | _WAITING | {Fate.UNKNOWN}
             for other in messages.with_message_id(wanted, fates):
-                if other.direction is Direction.INBOUND:
+                if other.direction is Direction.INBOUND and _may_have_reached(other):
                     self._by_id[other.message_id or ""].append(other)
 
     def objections(self, message: Message, file: SpoolFile) -> Iterator[Objection]:
@@ -297,8 +323,12 @@ class _Copies:
             shared = mine & theirs if theirs is not None else mine
             if not shared or not _same_originator(file.envelope.originator, other.originator):
                 continue
-            waits = other.fate in _WAITING
-            how = "waits in In" if waits else f"was delivered (fate {other.fate})"
+            waits = other.fate not in _REACHED
+            how = f"was delivered (fate {other.fate})"
+            if other.fate is Fate.UNKNOWN:
+                how = "lies in the archive, and whether it was delivered is not known,"
+            elif waits:
+                how = "waits in In"
             whom = (
                 f"{len(shared)} of its {len(mine)} recipients"
                 if theirs is not None
@@ -308,6 +338,13 @@ class _Copies:
                 Reason.DUPLICATE if waits else Reason.DELIVERED,
                 f"a copy with the same Message-ID, {other.name}, {how} for {whom}",
             )
+
+
+def _may_have_reached(other: Message) -> bool:
+    """Whether it is delivered, waits, or is archived for a reason that nothing tells."""
+    return other.fate is not Fate.UNKNOWN or any(
+        kind is InputKind.SPOOL_IN_ARCHIVE for kind, _ in other.files
+    )
 
 
 def _recipients(message: Message) -> frozenset[str] | None:
@@ -340,40 +377,39 @@ def _same_originator(one: str | None, other: str | None) -> bool:
 def without_twins(items: Sequence[RequeueItem]) -> Iterator[RequeueItem]:
     """Yield the items; of those that are one message, all but the first that goes are held.
 
-    They have the same bytes, or the same Message-ID, originator and recipients. Names that differ
-    in letter case only are one name to the server, and both are held: which of them is the right
-    one nothing tells.
+    They have the same bytes, or the same Message-ID and originator and a recipient in common.
+    Names that differ in letter case only are one name to the server, and both are held: which of
+    them is the right one nothing tells.
     """
     names: dict[str, int] = defaultdict(int)
     for one in items:
         names[one.name.lower()] += 1
-    first: dict[Hashable, str] = {}
+    by_hash: dict[str, str] = {}
+    by_id: dict[tuple[str, str], list[tuple[str, set[str]]]] = defaultdict(list)
     for one in items:
         if names[one.name.lower()] > 1:
             text = "the archive holds this name in two spellings: to the server they are one"
             yield replace(one, objections=(*one.objections, Objection(None, text)))
             continue
-        found = one
-        for key, alike in _marks(one):
-            if key in first:
-                text = f"it has the {alike} of {first[key]}, which is selected too"
-                found = replace(
-                    one, objections=(*one.objections, Objection(Reason.DUPLICATE, text))
+        mark = (one.message_id or "", comparable(one.originator) or "")
+        mine = _spelt(one.recipients)
+        text = ""
+        if one.file is not None and one.file.sha256 in by_hash:
+            text = f"it has the bytes of {by_hash[one.file.sha256]}, which is selected too"
+        for name, theirs in by_id[mark] if one.message_id is not None else ():
+            if mine & theirs:
+                text = (
+                    f"it has the Message-ID of {name}, which is selected too and goes to "
+                    f"{len(mine & theirs)} of its {len(mine)} recipients"
                 )
-                break
-        yield found
-        if not found.objections:
-            for key, _ in _marks(one):
-                first[key] = one.name
-
-
-def _marks(one: RequeueItem) -> Iterator[tuple[Hashable, str]]:
-    """Yield what no other message has, and what that is called."""
-    if one.file is not None:
-        yield one.file.sha256, "bytes"
-    if one.message_id is not None:
-        envelope = comparable(one.originator) or "", frozenset(_spelt(one.recipients))
-        yield (one.message_id, *envelope), "Message-ID, originator and recipients"
+        if text:
+            yield replace(one, objections=(*one.objections, Objection(Reason.DUPLICATE, text)))
+            continue
+        yield one
+        if not one.objections:
+            by_id[mark].append((one.name, mine))
+            if one.file is not None:
+                by_hash[one.file.sha256] = one.name
 
 
 def unnamed(names: Mapping[str, str], items: Iterable[RequeueItem]) -> tuple[str, ...]:

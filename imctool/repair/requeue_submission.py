@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imctool.model.action import Action, ActionKind, ActionStatus
@@ -61,7 +61,7 @@ class SubmissionJournal:
             self._note("rejected", letter)
 
     def _note(self, record: str, letter: Letter, **more: object) -> None:
-        self._journal.note({"record": record, "number": int(letter.key), **more}, durable=True)
+        self._journal.note({"record": record, "number": int(letter.key), **more})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,16 +150,16 @@ class _Run:
             if isinstance(recipients, str):
                 self._refuse(number, ActionStatus.REFUSED, recipients)
                 continue
-            self._journal.intend([self._operation(int(number), item)])
+            self._journal.intend([self._operation(int(number), item, len(recipients))])
             yield Letter(
                 number, item.originator or "", recipients, path, item.text_offset, item.file.sha256
             )
 
-    def _operation(self, number: int, item: RequeueItem) -> Operation:
+    def _operation(self, number: int, item: RequeueItem, recipients: int) -> Operation:
         assert item.file is not None
         return Operation(
             number, ActionKind.SUBMIT, item.source, None, item.file, item.spool_name,
-            item.recipient_count, server=str(self._how.server),
+            recipients, server=str(self._how.server),
         )  # fmt: skip
 
     def _recipients(self, item: RequeueItem, path: Path) -> tuple[str, ...] | str:
@@ -194,7 +194,8 @@ class _Run:
             reason = "; ".join(filter(None, (reason, reason_of(error))))
         status = ActionStatus.DONE if done else ActionStatus.FAILED
         target = f"smtp://{self._how.server}"
-        return item_action(item, ActionKind.SUBMIT, status, target, reason)
+        sent = replace(item, recipient_count=len(result.letter.recipients))
+        return item_action(sent, ActionKind.SUBMIT, status, target, reason)
 
     def rest(self, told: set[str], problem: str) -> Iterator[Action]:
         """Yield the messages that were never offered, with the reason."""

@@ -198,17 +198,15 @@ def spool_locked(
                     raise
                 folder = open_folder(journal.parent)
                 name = f".{journal.name}.lock"
-            try:
-                before = stack.enter_context(locked(folder, name))
-            except FileNotFoundError:
-                folder.close()  # a run that has just ended took its empty folder away
-                if not left:
+            with ExitStack() as attempt:
+                attempt.callback(folder.close)
+                try:
+                    before = attempt.enter_context(locked(folder, name))
+                except FileNotFoundError:
+                    if left:
+                        continue  # a run that has just ended took its empty folder away
                     raise
-                continue
-            except BaseException:
-                folder.close()
-                raise
-            stack.callback(folder.close)
+                stack.enter_context(attempt.pop_all())
             break
         yield before
 

@@ -222,7 +222,7 @@ def _from_pickup(one: Recorded, imcdata: Folder, journal: Journal, stack: ExitSt
         pickup.sync()
         staging.sync()
         note = {"record": "staged", "number": number, "sha256": found.sha256, "size": found.size}
-        journal.note(note, durable=True)
+        journal.note(note)
         journal.end_operations([(number, Outcome.DONE, None)])
         journal.sync()  # before the hidden file goes: that it is gone tells nothing then
         staging.unlink(hidden)

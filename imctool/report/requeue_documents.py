@@ -32,6 +32,8 @@ def requeue_document(
         "summary": {
             **action_counts(actions),
             "left": plan.left,
+            "missing": list(plan.missing),
+            "unnamed": list(plan.unnamed),
             "unknown": plan.unknown,
             "files": file_count_document(files),
         },

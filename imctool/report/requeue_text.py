@@ -112,6 +112,13 @@ def _left_out(plan: RequeuePlan) -> Iterator[str]:
         )
     for name in plan.unnamed:
         yield f"no file {name} lies in this archive"
+    if plan.missing:
+        shown = ", ".join(plan.missing[:_MOST_RECIPIENTS])
+        more = len(plan.missing) - _MOST_RECIPIENTS
+        yield (
+            f"{_count(len(plan.missing), 'failed message')} without a file in this archive: "
+            f"{shown}{f' and {more} more' if more > 0 else ''}"
+        )
 
 
 def print_actions(
@@ -123,6 +130,7 @@ def print_actions(
     notes: Iterable[str],
     verbose: bool,
     nothing: str,
+    dry_run: bool = False,
     plan_shown: bool = False,
 ) -> None:
     """Print what was done, all that was not, and what comes next; ``nothing`` where that is all.
@@ -139,8 +147,9 @@ def print_actions(
     line.section("Not done", limited(told, most, _action_line))
     line.section("Notes", notes)
     line()
-    if planned:
-        line(f"{_count(len(planned), 'message')} would go; nothing was changed.", "bold")
+    if dry_run and actions:
+        would = f"{_count(len(planned), 'message')} would go, {len(undone)} refused"
+        line(f"{would}; nothing was changed.", "bold")
     elif not actions:
         line(nothing, "bold")
     else:
