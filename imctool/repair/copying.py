@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+from collections.abc import Callable
 
 from imctool.model.journal import FileIdentity
 from imctool.repair.folder import (
@@ -41,8 +42,18 @@ def name_taken(place: str, name: str, known: str | None = None) -> str:
     return f"the name {name} is taken in {place}{spelled}; nothing is ever replaced or renamed away"
 
 
-def copy_file(source: Folder, target: Folder, name: str, new_name: str, file: FileIdentity) -> None:
+def copy_file(
+    source: Folder,
+    target: Folder,
+    name: str,
+    new_name: str,
+    file: FileIdentity,
+    ahead: Callable[[], None],
+) -> None:
     """Copy a file; times and permissions are kept.
+
+    ``ahead`` is called when the copy is whole and durable under its hidden name, before it gets
+    its own. From then on a hidden file that is gone may have been handed over.
 
     Raises OSError, and MoveRefusedError where the name is taken, the file is no longer as
     planned, or the copy differs. The hidden file is removed then, if that can be done.
@@ -65,6 +76,8 @@ def copy_file(source: Folder, target: Folder, name: str, new_name: str, file: Fi
                 raise MoveRefusedError("the copy differs from the file: the disk cannot be trusted")
         finally:
             copied.close()
+        target.sync()
+        ahead()
         _publish(target, temporary, new_name)
     except BaseException:
         _remove_if_there(target, temporary)

@@ -85,6 +85,11 @@ def outcome_record(number: int, outcome: Outcome, time: str, reason: str | None 
     return record if reason is None else {**record, "reason": reason}
 
 
+def staged_record(number: int, sha256: str, size: int) -> Record:
+    """Return what is written when an operation's bytes are whole under a hidden name."""
+    return {"record": "staged", "number": number, "sha256": sha256, "size": size}
+
+
 @dataclass(slots=True)
 class JournalContent:
     """What a journal says, and how far it can be relied on.

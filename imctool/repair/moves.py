@@ -32,6 +32,7 @@ from imctool.repair.copying import (
 )
 from imctool.repair.folder import NO_EXCLUSIVE_RENAME, Folder, reason_of, settled_call
 from imctool.repair.journal import Journal, JournalWriteError
+from imctool.repair.journal_lines import staged_record
 
 BATCH = 512
 """So many files share the flushes of the journal and the two folders."""
@@ -252,7 +253,10 @@ class _Mover:
             else:
                 return True
         source, target = self._source.folder, self._target.folder
-        copy_file(source, target, move.name, move.new_name, move.file)
+        staged = staged_record(one.operation.number, move.file.sha256, move.file.size)
+        copy_file(
+            source, target, move.name, move.new_name, move.file, lambda: self._journal.note(staged)
+        )
         return True
 
     def _rename(self, move: Move) -> None:

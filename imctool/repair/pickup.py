@@ -27,7 +27,7 @@ from imctool.readers.file_buffer import file_buffer
 from imctool.repair.copying import MoveRefusedError, name_taken, temporary_name
 from imctool.repair.folder import Folder, OpenFile, reason_of, settled_call
 from imctool.repair.journal import FOLDER_NAME, Journal, JournalWriteError
-from imctool.repair.journal_lines import Record
+from imctool.repair.journal_lines import Record, staged_record
 from imctool.repair.message_forms import FormRefusedError, write_pickup
 from imctool.repair.moves import Place
 from imctool.repair.requeue_run import Pace, item_action, shown_path
@@ -141,10 +141,7 @@ class _Run:
             one.notes = self._write_text(one.item, stream)
         finally:
             stream.close()
-        return {
-            "record": "staged", "number": one.operation.number,
-            "sha256": stream.sha256, "size": stream.size,
-        }  # fmt: skip
+        return staged_record(one.operation.number, stream.sha256, stream.size)
 
     def _rename_all(self, staged: Sequence[_Written], told: dict[int, Action]) -> None:
         """Give the messages their names in Pickup, which hands them over."""

@@ -80,7 +80,7 @@ def _settle_all(open_operations: Sequence[Recorded], imcdata: Folder) -> Iterato
             operation = one.operation
             try:
                 if operation.kind is ActionKind.MOVE:
-                    yield _settle_move(operation, places)
+                    yield _settle_move(one, places)
                 elif operation.kind is ActionKind.SUBMIT:
                     yield _settle_submission(one)
                 elif operation.undoes is not None:
@@ -120,13 +120,15 @@ def open_below(imcdata: Folder, path: str, stack: ExitStack) -> Folder:
     return _Places(imcdata, stack).split(f"{path}/")[0]
 
 
-def _settle_move(operation: Operation, places: _Places) -> Settled:
+def _settle_move(one: Recorded, places: _Places) -> Settled:
+    operation = one.operation
     assert operation.target is not None
     source, name = places.split(operation.source)
     target, new_name = places.split(operation.target)
     old, new = status_of(source, name), status_of(target, new_name)
-    if operation.copied:
-        _remove(target, temporary_name(new_name))
+    waiting = operation.copied and status_of(target, temporary_name(new_name)) is not None
+    if waiting:
+        target.unlink(temporary_name(new_name))
     mine = old is not None and _is_planned(operation.file, old)
     moved = new is not None and (
         _is_copy(operation.file, target, new_name, new)
@@ -144,7 +146,8 @@ def _settle_move(operation: Operation, places: _Places) -> Settled:
         return Settled(operation, Outcome.DONE, "an earlier run had moved it")
     if old is not None and mine:
         target.sync()
-        if operation.linked and old.changed_ns != operation.file.changed_ns:
+        linked = operation.linked and old.changed_ns != operation.file.changed_ns
+        if linked or (one.staged is not None and not waiting):
             return Settled(operation, Outcome.UNSURE, UNSURE)
         return Settled(operation, Outcome.DROPPED, "an earlier run had not moved it")
     if old is None and new is None:
@@ -226,8 +229,3 @@ def _is_planned(file: FileIdentity, found: FileStatus) -> bool:
 
 def _is_copy(file: FileIdentity, folder: Folder, name: str, found: FileStatus) -> bool:
     return found.is_regular and found.size == file.size and digest_of(folder, name) == file.sha256
-
-
-def _remove(folder: Folder, name: str) -> None:
-    if status_of(folder, name) is not None:
-        folder.unlink(name)

@@ -70,6 +70,7 @@ def _make_sure(folder: Folder, name: str, ours: bytes) -> None:
 def _remove(folder: Folder, name: str) -> None:
     with suppress(FileNotFoundError):
         folder.unlink(name)
+        folder.sync()
 
 
 def _taken(folder: Folder, name: str) -> tuple[OpenFile, str | None, bool]:

@@ -26,7 +26,7 @@ from imctool.repair.journal import (
     load_journal,
     relied_on,
 )
-from imctool.repair.journal_lines import JournalContent, JournalError
+from imctool.repair.journal_lines import JournalContent, JournalError, staged_record
 from imctool.repair.known_journals import identity, spool_of
 from imctool.repair.moves import Move, Place, move_files
 from imctool.repair.requeue_plan import identity_of
@@ -221,8 +221,7 @@ def _from_pickup(one: Recorded, imcdata: Folder, journal: Journal, stack: ExitSt
             raise
         pickup.sync()
         staging.sync()
-        note = {"record": "staged", "number": number, "sha256": found.sha256, "size": found.size}
-        journal.note(note)
+        journal.note(staged_record(number, found.sha256, found.size))
         journal.end_operations([(number, Outcome.DONE, None)])
         journal.sync()  # before the hidden file goes: that it is gone tells nothing then
         staging.unlink(hidden)
