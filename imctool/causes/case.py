@@ -25,7 +25,7 @@ class Case:
     registry: tuple[RegistryValue, ...]
     character_sets: tuple[CharacterSets, ...]
     _charsets: ServerCharsets
-    _trains: dict[int, Entry]
+    _trains: dict[int, Entry] | None = None
 
     @classmethod
     def open(
@@ -34,19 +34,18 @@ class Case:
         registry: Iterable[RegistryValue],
         character_sets: Iterable[CharacterSets],
     ) -> Case:
-        """Return the case; finds once which losses follow a loss by an embedded charset."""
+        """Return the case."""
         values = tuple(registry)
-        case = cls(ledger, values, tuple(character_sets), server_charsets(values), {})
-        case._trains = case._find_trains()
-        return case
+        return cls(ledger, values, tuple(character_sets), server_charsets(values))
 
     def events_within(
-        self, moment: datetime, before: float, after: float
-    ) -> Sequence[tuple[datetime, Event]]:
-        """Return the events from ``before`` seconds ahead of a moment to ``after`` behind it."""
-        return self.ledger.events.within(
-            moment - timedelta(seconds=before), moment + timedelta(seconds=after)
-        )
+        self, ids: Iterable[int], moment: datetime, before: float, after: float
+    ) -> Sequence[Event]:
+        """Return the events with those ids from ``before`` seconds ahead of a moment to ``after``
+        behind it.
+        """
+        start, end = moment - timedelta(seconds=before), moment + timedelta(seconds=after)
+        return self.ledger.events.within(ids, start, end)
 
     def registry_value(self, key: str, name: str) -> RegistryValue | None:
         """Return the value of that name under a key that ends so, in any letter case."""
@@ -75,6 +74,8 @@ class Case:
 
     def loss_before(self, message: Message) -> Message | None:
         """Return the embedded-charset loss whose aftermath the message's own loss lies in."""
+        if self._trains is None:  # found once, and only where it is asked for
+            self._trains = self._find_trains()
         head = self._trains.get(message.number)
         return None if head is None else self.ledger.messages.message(head)
 

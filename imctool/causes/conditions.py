@@ -97,7 +97,8 @@ def _beside(case: Case, message: Message | None, value: dict[str, Any]) -> Held 
         moment = case.ledger.clock.utc(event.time)
         if moment is None or not event.is_connector:
             continue
-        for _, other in case.events_within(moment, value.get("before", 60), value.get("after", 60)):
+        before, after = value.get("before", 60), value.get("after", 60)
+        for other in case.events_within(_ids(value), moment, before, after):
             if other is not event and _fits(other, value):
                 found[id(other)] = other
     return tuple(_told(case, event) for event in found.values()) or None

@@ -12,6 +12,7 @@ from imctool.causes.case import Case
 from imctool.causes.conditions import declared_charsets, holds, sender_domain
 from imctool.knowledge.builds import fix_missing, numbers
 from imctool.knowledge.cause import Cause, Match
+from imctool.ledger.entry import Entry
 from imctool.model.finding import Confidence, Evidence, Finding, RemedyStep, Severity
 from imctool.model.message import Fate, Message
 
@@ -47,19 +48,24 @@ class _Shown:
             self.notes[match.note] = None
 
 
-def find_causes(case: Case, causes: Sequence[Cause], tool: Tool) -> tuple[Finding, ...]:
+def find_causes(
+    case: Case, causes: Sequence[Cause], tool: Tool, entries: Iterable[Entry] | None = None
+) -> tuple[Finding, ...]:
     """Return the findings in the order that reports show them.
 
     Within a group of rival causes a message goes to the one with the highest confidence, then
-    the lowest rank; a rival that matches too is kept only as possible.
+    the lowest rank; a rival that matches too is kept only as possible. ``entries`` are the
+    messages asked about, None for all.
     """
     shown: dict[tuple[str, str, bool], _Shown] = {}
     rivals_of = cache(partial(_groups, tuple(causes)))
     messages = case.ledger.messages
-    for entry in messages.entries:
-        groups = rivals_of(entry.fate, entry.traits)
-        message = messages.message(entry) if groups else None
-        for rivals in groups:
+    for entry in messages.entries if entries is None else entries:
+        if not rivals_of(entry.fate, entry.traits):
+            continue
+        message = messages.message(entry)
+        named = frozenset(event.event_id for event in message.events)
+        for rivals in rivals_of(entry.fate, entry.traits, named):
             _weigh(case, message, rivals, shown)
     for rivals in rivals_of(None, frozenset()):
         _weigh(case, None, rivals, shown)
@@ -68,16 +74,22 @@ def find_causes(case: Case, causes: Sequence[Cause], tool: Tool) -> tuple[Findin
 
 
 def _groups(
-    causes: Sequence[Cause], fate: Fate | None, traits: frozenset[str]
+    causes: Sequence[Cause],
+    fate: Fate | None,
+    traits: frozenset[str],
+    events: frozenset[int] | None = None,
 ) -> list[list[Cause]]:
     """Return the groups of rivals that may explain a message of that fate (None: the site).
 
-    ``traits`` are those of the message's entry in the ledger.
+    ``traits`` are those of the message's entry in the ledger, ``events`` the numbers of the
+    events that name it, None where they are not known.
     """
     groups: dict[str, list[Cause]] = defaultdict(list)
     for cause in causes:
         if any(
-            (match.fates is None or fate in match.fates) and (fate is None or match.needs <= traits)
+            (match.fates is None or fate in match.fates)
+            and (fate is None or match.needs <= traits)
+            and (events is None or all(one & events for one in match.events))
             for match in cause.matches
         ):
             groups[cause.group].append(cause)

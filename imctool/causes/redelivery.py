@@ -97,23 +97,26 @@ class RedeliveryJudge:
         labels: dict[str, str] = {}
         for part, label, found, outcomes in self._judged(file):
             if found in {Verdict.UNKNOWN_LABEL, Verdict.NOT_INSTALLED}:
-                known = "no table of it" if found is Verdict.NOT_INSTALLED else "does not know it"
-                labels.setdefault(label.lower(), f'part {part.number}: "{label}", {known}')
+                why = "has no table of it"
+                if found is Verdict.UNKNOWN_LABEL:
+                    why = "does not know this label"
+                labels.setdefault(label.lower(), f'part {part.number} ("{label}": it {why})')
             for one in outcomes:
                 if one.harm in _HARMS and found not in _BAD_LABELS:
                     yield f"part {part.number}: {' '.join(one.text.split())} ({one.articles[0]})"
         if labels:
             assumed = " (a default NT 4.0 is assumed)" if self._charsets.assumed else ""
-            yield (
-                f"the server{assumed} cannot convert {'; '.join(labels.values())}: mended since?"
-            )
+            listed = "; ".join(labels.values())
+            yield f"the server{assumed} could not convert {listed}; it may have been mended since"
 
     def _judged(self, file: SpoolFile) -> Iterator[tuple[Part, str, Verdict, tuple[Outcome, ...]]]:
         """Yield each text part that has a label, with what the server makes of the label."""
         parts = file.skeleton.parts
         digested = digested_messages(parts) if len(parts) > 2 else ()
         for part in parts:
-            if part.charset is not None and part.content_type.startswith("text/"):
+            if part.charset is None:
+                continue
+            if part.content_type.startswith("text/") or not part.charset.strip():
                 key = (part.charset, bool(part.embedded), part.number.startswith(digested))
                 if key not in self._known:
                     self._known[key] = self._of_label(*key)
@@ -138,4 +141,4 @@ class RedeliveryJudge:
     def _where(self, one: Outcome) -> str:
         fixed = f"; mended by {one.fixed_in}" if one.fixed_in else ""
         unknown = "" if self._versions else "; the server's version is not in the evidence"
-        return f", {', '.join(one.versions)}{fixed}{unknown}"
+        return f", on {', '.join(one.versions)}{fixed}{unknown}"

@@ -50,19 +50,34 @@ def the_spool(path: str, imcdata: str | None) -> SpoolRoot:
     if not os.path.isdir(path):
         text = f"{path} is no folder: give the Imcdata folder, or one above it"
         refuse(text, exit_status.NOTHING_READ)
-    found = find_spools(Path(path))
+    unreadable: list[OSError] = []
+    found = find_spools(Path(path), unreadable)
     if not found:
         text = f"no In\\Archive lies under {path}: give the Imcdata folder, or one above it"
+        if unreadable:
+            text = f"{unreadable[0].filename}: cannot be read: {unreadable[0].strerror}"
         refuse(text, exit_status.NOTHING_READ)
     if imcdata is not None:
         wanted = os.path.realpath(imcdata)
         found = [one for one in found if os.path.realpath(one.path) == wanted]
         if not found:
             raise click.UsageError(f"{imcdata} is no Imcdata folder under {path}")
+    for one in found[:1]:
+        _check_readable(one)
     if len(found) > 1:
         listed = ", ".join(str(one.path / one.inbound / one.archive) for one in found)
         raise click.UsageError(f"several spools could be meant ({listed}): name one by --imcdata")
     return found[0]
+
+
+def _check_readable(spool: SpoolRoot) -> None:
+    """End the run where the archive cannot be listed: it must not be taken for an empty one."""
+    archive = spool.path / spool.inbound / spool.archive
+    try:
+        with os.scandir(archive) as entries:
+            next(entries, None)
+    except OSError as error:
+        refuse(f"{archive}: cannot be read: {error.strerror}", exit_status.NOTHING_READ)
 
 
 def shown_imcdata(spool: SpoolRoot, path: str) -> str:

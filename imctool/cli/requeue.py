@@ -100,11 +100,12 @@ def _request(path: str, choice: dict[str, Any], *, acts: bool) -> Request:
     from imctool.model.requeue import Reason, Via
     from imctool.repair.requeue import Request
     from imctool.repair.requeue_run import Pace
-    from imctool.repair.requeue_submission import Submission
 
     spool = the_spool(path, choice["imcdata_path"])
     submission = None
     if choice["server"] is not None:
+        from imctool.repair.requeue_submission import Submission
+
         submission = Submission(
             mail_server(choice, signing_in=acts),
             choice["send_8bit"],

@@ -62,14 +62,14 @@ class RequeueOutput:
     def write(self, told: Requeued, planner: Planner) -> None:
         """Write what came of a run."""
         if self.reading.format == "json":
-            from imctool.report.json_text import json_text
+            from imctool.report.json_text import document_lines
             from imctool.report.requeue_documents import requeue_document
 
             document = requeue_document(
                 told.plan, told.actions, dry_run=not self._request.acts, journal=told.journal,
                 notes=[*told.notes, *planner.missing], files=planner.files, defects=planner.defects,
             )  # fmt: skip
-            write_lines(self.reading, [json_text(document, indent=1)])
+            write_lines(self.reading, document_lines(document))
             return
         written = told.journal is not None or self._request.via.is_export
         if not self._shown and (not self._request.acts or not written):

@@ -43,6 +43,7 @@ class Planner:
         self.defects: list[Defect] = []
         self.nothing_read = False
         self.missing: list[str] = []
+        self._named: frozenset[str] = frozenset()
         self._reading = reading
         self._path = path
         self._choice = choice
@@ -102,9 +103,9 @@ class Planner:
         from imctool.repair.requeue_selection import unnamed
 
         names = _names(self._choice["spool"])
-        choice = self._selection(frozenset(names))
+        choice = self._selection(frozenset(names) if self._choice["spool"] else None)
         plan = self._looked_up(imcdata, before, finished, choice)
-        return replace(plan, unnamed=unnamed(names, plan.items))
+        return replace(plan, unnamed=unnamed(names, self._named))
 
     def _looked_up(
         self,
@@ -133,6 +134,7 @@ class Planner:
             ledger = build_ledger(collection, reading.zone)
             judge = _judge(collection, ledger)
             selection = select(ledger.messages, root, spool, request.shown, choice, judge)
+            self._named = selection.named
             self.missing = [
                 f"missing evidence: {one.evidence}: {one.costs}"
                 for one in missing_evidence(collection, ledger)
@@ -149,7 +151,7 @@ class Planner:
         )
         return make_plan(selection, imcdata, rules)
 
-    def _selection(self, names: frozenset[str]) -> Choice:
+    def _selection(self, names: frozenset[str] | None) -> Choice:
         from imctool.model.requeue import Reason
         from imctool.repair.requeue_selection import Choice
 
@@ -202,10 +204,15 @@ def _judge(collection: Collection, ledger: Ledger) -> Callable[[Message, SpoolFi
     from imctool.causes.redelivery import Explained, RedeliveryJudge, explained_messages
     from imctool.causes.server_charsets import server_charsets
     from imctool.knowledge.cause import load_causes
+    from imctool.model.direction import Direction
     from imctool.repair.requeue_selection import Judged
 
     case = Case.open(ledger, collection.registry, collection.character_sets)
-    explained = explained_messages(find_causes(case, load_causes(), Tool(frozenset(), ())))
+    asked = (
+        one for one in ledger.messages.entries if one.files and one.direction is Direction.INBOUND
+    )
+    findings = find_causes(case, load_causes(), Tool(frozenset(), ()), asked)
+    explained = explained_messages(findings)
     harm = RedeliveryJudge(server_charsets(collection.registry), ledger.server.versions)
     nothing = Explained()
 

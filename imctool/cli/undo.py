@@ -48,13 +48,13 @@ def command(
             look_for_service=not service_stopped,
         )
     if reading.format == "json":
-        from imctool.report.json_text import json_text
+        from imctool.report.json_text import document_lines
         from imctool.report.requeue_documents import undo_document
 
         document = undo_document(
             told.actions, journal=journal, imcdata=told.imcdata, notes=told.notes
         )
-        write_lines(reading, [json_text(document, indent=1)])
+        write_lines(reading, document_lines(document))
     else:
         from imctool.report.requeue_text import print_actions
 

@@ -58,6 +58,9 @@ def _checked(path: Path, evidence: str | None, imcdata: str | None) -> ManifestC
 
     with path.open("rb") as file:
         start = file.read(len(_JOURNAL))
+    if start[:1] != b"{":
+        text = f"{path} is neither a manifest nor a journal of imctool"
+        refuse(text, exit_status.INTEGRITY_FAILURE)
     try:
         if start == _JOURNAL or path.suffix == ".jsonl":
             return check_journal(path, Path(imcdata) if imcdata is not None else None)

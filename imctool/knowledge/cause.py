@@ -56,6 +56,12 @@ class Match:
         return frozenset().union(*map(_needed, self.conditions))
 
     @property
+    def events(self) -> tuple[frozenset[int], ...]:
+        """For each event that must name the message, the numbers of which it must have one."""
+        asked = (one["event"]["id"] for one in self.conditions if "event" in one)
+        return tuple(frozenset(ids if isinstance(ids, list) else [ids]) for ids in asked)
+
+    @property
     def fates(self) -> frozenset[str] | None:
         """The fates that a message must have one of, None where any will do."""
         for condition in self.conditions:

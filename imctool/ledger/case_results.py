@@ -197,7 +197,7 @@ def _traces(case: CaseConnection, fields: dict[str, Any]) -> ServerTraces:
     traces.versions = set(fields["versions"])
     traces.tracked = set(fields["tracked"])
     copies = set(fields["event_copies"])
-    for number, time, event_id, source in case.rows("SELECT id, time, event_id, source FROM event"):
+    for number, event_id, source in case.rows("SELECT id, event_id, source FROM event"):
         if number not in copies:
-            traces.events.add(number, time_of(time), event_id, source)
+            traces.events.add(number, event_id, source)
     return traces

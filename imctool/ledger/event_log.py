@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
 from imctool.database.series import Series
 from imctool.ledger.clock import ServerClock
@@ -19,42 +19,50 @@ class EventNumbers:
     """Which events there are, gathered before the server's clock is known."""
 
     def __init__(self) -> None:
-        self.times: list[tuple[datetime | None, int]] = []
         self.by_id: dict[int, list[int]] = defaultdict(list)
         self.managed: list[int] = []
 
-    def add(self, number: int, time: datetime | None, event_id: int, source: str) -> None:
+    def add(self, number: int, event_id: int, source: str) -> None:
         """Note an event."""
-        self.times.append((time, number))
         self.by_id[event_id].append(number)
         if source.lower() == _MANAGER:
             self.managed.append(number)
 
 
 class EventLog:
-    """Every event that may bear on mail, by UTC time and then in the order of reading."""
+    """Every event that may bear on mail, found by its number and by its UTC time."""
 
     def __init__(self, series: Series[Event], numbers: EventNumbers, clock: ServerClock) -> None:
         self._series = series
         self._numbers = numbers
         self._clock = clock
-        timed = sorted(
-            (moment.timestamp(), number)
-            for time, number in numbers.times
-            if (moment := clock.utc(time)) is not None
-        )
-        self._times = array("d", (time for time, _ in timed))
-        self._ordered = array("q", (number for _, number in timed))
-        numbers.times = []
+        self._timed: dict[int, tuple[array[float], array[int]]] = {}
 
-    def within(self, low: datetime, high: datetime) -> list[tuple[datetime, Event]]:
-        """Return the events between two moments (UTC), both included, in time order."""
-        first = bisect_left(self._times, low.timestamp())
-        last = bisect_right(self._times, high.timestamp())
-        return [
-            (datetime.fromtimestamp(self._times[place], UTC), self._series[self._ordered[place]])
-            for place in range(first, last)
-        ]
+    def within(self, ids: Iterable[int], low: datetime, high: datetime) -> list[Event]:
+        """Return the events with those ids between two moments (UTC), both included.
+
+        They come in time order, those of one time in the order of reading.
+        """
+        begin, end = low.timestamp(), high.timestamp()
+        found: list[tuple[float, int]] = []
+        for one in ids:
+            times, numbers = self._timed_with(one)
+            places = range(bisect_left(times, begin), bisect_right(times, end))
+            found += ((times[place], numbers[place]) for place in places)
+        return [self._series[number] for _, number in sorted(found)]
+
+    def _timed_with(self, event_id: int) -> tuple[array[float], array[int]]:
+        """Return the times of the events with that id, in time order, and their numbers."""
+        known = self._timed.get(event_id)
+        if known is None:
+            timed = sorted(
+                (time.timestamp(), number)
+                for time, number, _ in self.numbered([event_id])
+                if time is not None
+            )
+            times = array("d", (time for time, _ in timed))
+            known = self._timed[event_id] = times, array("q", (number for _, number in timed))
+        return known
 
     def of(self, ids: Iterable[int]) -> list[tuple[datetime | None, Event]]:
         """Return the events with those ids and their UTC time, in the order of reading."""

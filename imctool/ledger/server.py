@@ -73,7 +73,7 @@ class ServerTraces:
 
     def see_event(self, number: int, event: Event) -> None:
         """Gather the computer's name and the builds that the service names when it starts."""
-        self.events.add(number, event.time, event.event_id, event.source)
+        self.events.add(number, event.event_id, event.source)
         if event.retrieval in _STRAY:
             self.stray_events.add(event.location.path)
         if event.is_connector:

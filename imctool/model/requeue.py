@@ -9,6 +9,9 @@ from enum import StrEnum
 from imctool.model.journal import FileIdentity
 from imctool.model.message import Fate
 
+QUEUE_OLD = "Queue.old"
+"""The name that Queue.dat gets where that is asked for, as several articles have it."""
+
 
 class Via(StrEnum):
     """The way a message goes: back into the server, to a mail server, or into files."""

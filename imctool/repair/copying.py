@@ -132,9 +132,9 @@ def check_unchanged(planned: FileIdentity, found: FileStatus) -> None:
     if not found.is_regular:
         raise MoveRefusedError("it is no regular file")
     if (found.device, found.inode) != (planned.device, planned.inode):
-        raise MoveRefusedError("another file has taken its place since it was planned")
+        raise MoveRefusedError("another file has taken its place meanwhile")
     if (found.size, found.modified_ns) != (planned.size, planned.modified_ns):
-        raise MoveRefusedError("it changed since it was planned")
+        raise MoveRefusedError("it changed meanwhile")
 
 
 def digest(file: OpenFile) -> str:

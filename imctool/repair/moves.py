@@ -146,7 +146,7 @@ class _Mover:
                     "what another shows"
                 )
             if digest(file) != move.file.sha256:
-                raise MoveRefusedError("its content changed since it was planned")
+                raise MoveRefusedError("its content changed meanwhile")
         finally:
             file.close()
 
@@ -303,10 +303,10 @@ class _Mover:
             reason = f"not moved: {problem}"  # the new name may not last: the old one must stay
         else:
             try:
-                if _has(source, move.name, move.file):
+                if _leads_to(source, move.name, move.file):
                     settled_call(
                         lambda: source.unlink(move.name),
-                        lambda: not _has(source, move.name, move.file),
+                        lambda: not _leads_to(source, move.name, move.file),
                     )
             except OSError as error:
                 reason = f"its name in {self._source.path} cannot be removed: {reason_of(error)}"
@@ -336,10 +336,18 @@ def _not_moved(move: Move, error: MoveRefusedError | OSError) -> Moved:
 
 
 def _has(folder: Folder, name: str, file: FileIdentity) -> bool:
-    """Whether a name leads to that very file."""
+    """Whether a name is seen to lead to that very file."""
+    try:
+        return _leads_to(folder, name, file)
+    except OSError:
+        return False
+
+
+def _leads_to(folder: Folder, name: str, file: FileIdentity) -> bool:
+    """Whether a name leads to that very file. Raises OSError where that cannot be seen."""
     try:
         found = folder.status(name)
-    except OSError:
+    except FileNotFoundError:
         return False
     return (found.device, found.inode) == (file.device, file.inode)
 

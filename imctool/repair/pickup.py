@@ -196,7 +196,7 @@ class _Run:
         path = Path(os.path.join(self._imcdata, *item.source.split("/")))
         with file_buffer(path) as buffer:
             if hashlib.sha256(buffer).hexdigest() != item.file.sha256:
-                raise MoveRefusedError("its content changed since it was planned")
+                raise MoveRefusedError("its content changed meanwhile")
             doubled, inferred = write_pickup(
                 cast(BinaryIO, stream),
                 item.originator,

@@ -46,7 +46,7 @@ def load_plan(path: Path) -> SavedPlan:
     """Return a plan that was saved. Raises OSError, and PlanError where it is not as written."""
     try:
         document = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanError(f"{path} is no plan: {error}") from error
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise PlanError(f"{path} is no plan of imctool")
@@ -139,7 +139,8 @@ def _saved(document: Mapping[str, Any]) -> SavedPlan:
 
 def _item(found: Mapping[str, Any]) -> RequeueItem:
     file = found["file"]
-    if not is_archived_path(found["source"]) and found["source"].lower() != QUEUE_DAT:
+    known = is_archived_path(found["source"]) or found["source"].lower() == QUEUE_DAT
+    if not known and not found["objections"]:
         raise ValueError(f"{found['source']} is no file of In\\Archive")
     return RequeueItem(
         location=found["path"],

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imctool.model.action import Action, ActionStatus
 from imctool.model.journal import SpoolIdentity
@@ -35,8 +36,10 @@ from imctool.repair.requeue_run import (
     put_back,
     refused_actions,
 )
-from imctool.repair.requeue_submission import Submission, submit_plan
 from imctool.repair.spool_root import SpoolRoot
+
+if TYPE_CHECKING:
+    from imctool.repair.requeue_submission import Submission
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,8 @@ def _steps(
     if request.via is Via.SMTP:
         assert request.submission is not None
         sent = sent_recipients(opened.journals)
+        from imctool.repair.requeue_submission import submit_plan  # an SMTP client is slow to load
+
         return submit_plan(plan, request.submission, journal, sent, request.pace)
     return put_back(plan, opened.imcdata, request.shown, journal, request.pace)
 

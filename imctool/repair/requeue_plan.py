@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from imctool.model.journal import FileIdentity
-from imctool.model.requeue import Objection, Reason, RequeueItem, RequeuePlan, Via
+from imctool.model.requeue import QUEUE_OLD, Objection, Reason, RequeueItem, RequeuePlan, Via
 from imctool.readers.envelope import doubtful_recipients
 from imctool.readers.file_buffer import file_buffer
 from imctool.repair.copying import digest, name_taken
@@ -29,7 +29,6 @@ from imctool.repair.requeue_selection import (
 from imctool.repair.settling import open_below, status_of
 
 QUEUE_DAT = "queue.dat"
-QUEUE_OLD = "Queue.old"
 PICKUP = "Pickup"
 
 _ONLY_FOR_THIS_SERVER = frozenset({Reason.OVER_LIMIT, Reason.CHARSET, Reason.STORE_CRASH})
@@ -71,13 +70,15 @@ def make_plan(selection: Selection, imcdata: Folder, rules: Rules) -> RequeuePla
     items = [one for one in items if one.file is None or one.file.sha256 not in rules.finished]
     if via is Via.PICKUP:
         items = list(_for_pickup(items, imcdata, pickup))
-    if via not in {Via.IN, Via.PICKUP}:
+    if via is Via.SMTP:
         items = [_for_another_server(one) for one in items]
     items = list(not_again(items, rules.before, via))
     items = list(_not_as_another(items, selection.others))
     # Only now: of messages that are one, the first that really goes is the one.
     items = list(without_forced(items, rules.forced))
     items = list(without_forced(without_twins(items), rules.forced))
+    if via.is_export:
+        items = [_for_an_archive(one) for one in items]
     kept, left = _first(items, rules.most)
     return RequeuePlan(
         via=via,
@@ -302,6 +303,13 @@ def _for_another_server(one: RequeueItem) -> RequeueItem:
     return replace(one, objections=held)
 
 
+def _for_an_archive(one: RequeueItem) -> RequeueItem:
+    """Return the item for a copy that delivers nothing: what speaks against that is only said."""
+    said = tuple(each.text for each in one.objections if each.reason is not None)
+    held = tuple(each for each in one.objections if each.reason is None)
+    return replace(one, objections=held, warnings=(*one.warnings, *said))
+
+
 def _first(items: Iterable[RequeueItem], most: int | None) -> tuple[list[RequeueItem], int]:
     """Return the items up to the first ``most`` that go, and how many more would go."""
     kept: list[RequeueItem] = []
@@ -325,4 +333,8 @@ def find_queue_dat(imcdata: Folder) -> RequeueItem | None:
         return None
     known = names.get(QUEUE_OLD.lower())
     held = () if known is None else (Objection(None, name_taken("Imcdata", QUEUE_OLD, known)),)
-    return RequeueItem(name, name, identity_of(imcdata, name), objections=held)
+    try:
+        file = identity_of(imcdata, name)
+    except OSError as error:
+        return RequeueItem(name, name, None, objections=(*held, Objection(None, unreadable(error))))
+    return RequeueItem(name, name, file, objections=held)

@@ -11,12 +11,11 @@ from types import FrameType
 
 from imctool.model.action import Action, ActionKind, ActionStatus
 from imctool.model.evidence import Location
-from imctool.model.requeue import RequeueItem, RequeuePlan, Via
+from imctool.model.requeue import QUEUE_OLD, RequeueItem, RequeuePlan, Via
 from imctool.model.spool_name import SpoolName
 from imctool.repair.folder import Folder
 from imctool.repair.journal import Journal
 from imctool.repair.moves import BATCH, Move, Moved, Place, move_files
-from imctool.repair.requeue_plan import QUEUE_OLD
 from imctool.repair.settling import open_below
 
 

@@ -33,6 +33,7 @@ from imctool.model.requeue import Objection, Reason, RequeueItem
 from imctool.model.smtp import Outcome
 from imctool.model.spool_name import SpoolName
 from imctool.model.tracking import parse_mts_id
+from imctool.repair.header_text import decoded_text
 from imctool.repair.spool_root import SpoolRoot
 
 ENVELOPE_CUT = ("envelope is cut short", "envelope has no end signature", "envelope holds no")
@@ -47,11 +48,13 @@ _ELSEWHERE = _REACHED | _WAITING | {Fate.RETURNED}
 class Choice:
     """What the user asked for. Filters narrow what ``names`` or ``every`` or failure selects.
 
+    ``names`` are upper case, None where none were asked for.
+
     ``articles`` are ``Q`` and digits, ``domains`` and ``charsets`` lower case; ``wanted`` holds
     for messages of the time asked for. ``forced`` are the reasons that are overridden.
     """
 
-    names: frozenset[str] = frozenset()
+    names: frozenset[str] | None = None
     every: bool = False
     articles: frozenset[str] = frozenset()
     domains: frozenset[str] = frozenset()
@@ -74,13 +77,15 @@ class Selection:
     """The selected messages in time order, and how many archived ones nothing tells the fate of.
 
     ``others`` are the files of In and its archive whose message was delivered, returned, or waits;
-    ``missing`` are failed messages without a file that could be read.
+    ``missing`` are failed messages without a file that could be read, ``named`` the names asked
+    for that a file of the archive has.
     """
 
     items: tuple[RequeueItem, ...]
     unknown: int
     others: tuple[OtherFile, ...] = ()
     missing: tuple[MissingFile, ...] = ()
+    named: frozenset[str] = frozenset()
 
 
 class MissingFile(NamedTuple):
@@ -118,17 +123,21 @@ def select(
     selected: list[tuple[Message, SpoolFile]] = []
     returned: set[int] = set()
     missing: list[Message] = []
+    named: set[str] = set()
     unknown = 0
     for entry in messages.entries:
         if entry.direction is not Direction.INBOUND:
             continue
         by_fate = entry.fate is Fate.ARCHIVED
-        if not (by_fate or choice.every or choice.names or entry.fate is Fate.UNKNOWN):
+        by_name = choice.names is not None
+        if not (by_fate or choice.every or by_name or entry.fate is Fate.UNKNOWN):
             continue
         message = messages.message(entry)
         files = [file for kind, file in message.files if _in_archive(kind, file, spool, shown)]
         if by_fate and not files and choice.wanted(message):
             missing.append(message)
+        for file in files if choice.names else ():
+            named |= _names_of(message, file) & (choice.names or frozenset())
         chosen = [file for file in files if _is_selected(message, file, choice)]
         selected += [(message, file) for file in chosen]
         unknown += entry.fate is Fate.UNKNOWN and bool(files) and not chosen
@@ -152,9 +161,12 @@ def select(
     lost = tuple(
         MissingFile(str(one.spool_name) if one.spool_name is not None else None, one.name)
         for one in missing
-        if not choice.names and not choice.articles and not choice.domains and not choice.charsets
+        if choice.names is None
+        and not choice.articles
+        and not choice.domains
+        and not choice.charsets
     )
-    return Selection(tuple(items), unknown, tuple(others), lost)
+    return Selection(tuple(items), unknown, tuple(others), lost, frozenset(named))
 
 
 def without_forced(
@@ -178,9 +190,8 @@ def _join(*parts: str) -> str:
 
 
 def _is_selected(message: Message, file: SpoolFile, choice: Choice) -> bool:
-    if choice.names:
-        own = file.location.path.rpartition("/")[2].upper()
-        if own not in choice.names and str(message.spool_name) not in choice.names:
+    if choice.names is not None:
+        if choice.names.isdisjoint(_names_of(message, file)):
             return False
     elif not choice.every and message.fate is not Fate.ARCHIVED:
         return False
@@ -191,6 +202,11 @@ def _is_selected(message: Message, file: SpoolFile, choice: Choice) -> bool:
     ):
         return False
     return choice.wanted(message)
+
+
+def _names_of(message: Message, file: SpoolFile) -> set[str]:
+    """Return what the file can be called by, upper case: its own name, and its spool name."""
+    return {file.location.path.rpartition("/")[2].upper(), str(message.spool_name)}
 
 
 def _domain(address: str | None) -> str | None:
@@ -208,6 +224,8 @@ def _item(
     messages: Messages,
 ) -> RequeueItem:
     name = file.location.path.rpartition("/")[2]
+    subject = file.skeleton.header("subject")
+    unknown = (_UNKNOWN,) if message.fate is Fate.UNKNOWN else ()
     objections = [
         *_unfit(name, message, file),
         *judged.objections,
@@ -224,15 +242,18 @@ def _item(
         recipient_count=file.recipient_count,
         text_offset=file.envelope.raw_length,
         message_id=file.skeleton.message_id,
-        subject=file.skeleton.header("subject"),
+        subject=decoded_text(subject) if subject is not None else None,
         time=message.first,
         failed=_failed(message, messages.clock),
         assumed_zone=message.assumed_zone,
         fate=message.fate,
         articles=judged.articles,
         objections=tuple(objections),
-        warnings=judged.warnings,
+        warnings=(*judged.warnings, *unknown),
     )
+
+
+_UNKNOWN = "the evidence does not tell whether it was delivered: if it was, it comes twice"
 
 
 def _failed(message: Message, clock: ServerClock) -> datetime | None:
@@ -412,7 +433,6 @@ def without_twins(items: Sequence[RequeueItem]) -> Iterator[RequeueItem]:
                 by_hash[one.file.sha256] = one.name
 
 
-def unnamed(names: Mapping[str, str], items: Iterable[RequeueItem]) -> tuple[str, ...]:
-    """Return the names asked for that no item has; ``names`` maps upper case to as given."""
-    there = {one.name.upper() for one in items} | {one.spool_name for one in items}
-    return tuple(given for name, given in names.items() if name not in there)
+def unnamed(names: Mapping[str, str], named: Container[str]) -> tuple[str, ...]:
+    """Return the names asked for that no file has; ``names`` maps upper case to as given."""
+    return tuple(given for name, given in names.items() if name not in named)

@@ -38,20 +38,22 @@ def locked(folder: Folder, name: str = NAME) -> Iterator[str | None]:
     Gives a sentence on the run that had left the lock behind, None where there was none. Raises
     LockHeldError where another run holds it, OSError where the file cannot be made.
     """
-    file, before, guarded = _taken(folder, name)
+    file, before, ours = _taken(folder, name)
     try:
-        ours = json.dumps(_ourselves()).encode("ascii")
+        content = json.dumps(_ourselves()).encode("ascii")
         file.cut(0)
-        file.write(ours)
-        if not guarded:
-            _make_sure(folder, name, ours)
+        file.write(content)
+        if not ours:
+            _make_sure(folder, name, content)
+            ours = True
         yield before
     finally:
-        if BY_DESCRIPTOR:
-            _remove(folder, name)
+        try:
+            if ours and BY_DESCRIPTOR:
+                _remove(folder, name)
+        finally:
             file.close()
-        else:
-            file.close()  # an open file cannot be removed on Windows
+        if ours and not BY_DESCRIPTOR:  # an open file cannot be removed on Windows
             _remove(folder, name)
 
 

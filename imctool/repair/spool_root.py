@@ -16,33 +16,34 @@ class SpoolRoot(NamedTuple):
     archive: str
 
 
-def find_spools(root: Path) -> list[SpoolRoot]:
+def find_spools(root: Path, unreadable: list[OSError] | None = None) -> list[SpoolRoot]:
     """Return every folder at or under ``root`` that holds ``In/Archive``, by path.
 
-    Names count in any letter case, links are not followed, what cannot be read is passed over.
-    Names that differ in letter case only are spools of their own.
+    Names count in any letter case, links are not followed; what cannot be read is passed over and
+    noted in ``unreadable``. Names that differ in letter case only are spools of their own.
     """
     found: list[SpoolRoot] = []
     waiting = [root]
     while waiting:
         folder = waiting.pop()
-        inside = list(_folders(folder))
+        inside = list(_folders(folder, unreadable))
         for name in inside:
             if name.lower() == "in":
                 found.extend(
                     SpoolRoot(folder, name, archive)
-                    for archive in _folders(folder / name)
+                    for archive in _folders(folder / name, unreadable)
                     if archive.lower() == "archive"
                 )
             waiting.append(folder / name)
     return sorted(found)
 
 
-def _folders(folder: Path) -> Iterator[str]:
+def _folders(folder: Path, unreadable: list[OSError] | None) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
                     yield entry.name
-    except OSError:  # told as a defect when the evidence is read
-        return
+    except OSError as error:
+        if unreadable is not None:
+            unreadable.append(error)

@@ -29,7 +29,6 @@ from imctool.repair.journal import (
 from imctool.repair.journal_lines import JournalContent, JournalError, staged_record
 from imctool.repair.known_journals import identity, spool_of
 from imctool.repair.moves import Move, Place, move_files
-from imctool.repair.requeue_plan import identity_of
 from imctool.repair.requeue_run import Pace, RunInterruptedError
 from imctool.repair.settling import open_below, status_of
 
@@ -89,7 +88,7 @@ def _content(journal: Path) -> JournalContent:
         try:
             return relied_on(load_journal(folder, journal.name), str(journal))
         except JournalError as error:
-            raise IntegrityError(f"{error}; nothing was done") from error
+            raise IntegrityError(f"{journal}: {error}; nothing was done") from error
 
 
 def _to_take_back(content: JournalContent) -> list[Recorded]:
@@ -210,6 +209,8 @@ def _from_pickup(one: Recorded, imcdata: Folder, journal: Journal, stack: ExitSt
         stack.callback(staging.close)
         if status_of(pickup, name) is None:
             return _not_taken(one, ActionStatus.REFUSED, NOT_THERE)
+        from imctool.repair.requeue_plan import identity_of  # it brings the ledger: slow to load
+
         found = identity_of(pickup, name)
         if (found.sha256, found.size) != (one.staged.sha256, one.staged.size):
             return _not_taken(one, ActionStatus.REFUSED, "another file lies there now")

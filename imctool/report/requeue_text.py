@@ -106,8 +106,8 @@ def _left_out(plan: RequeuePlan) -> Iterator[str]:
         yield f"{_count(plan.left, 'message')} left for another run (--max)"
     if plan.unknown:
         yield (
-            f"{_count(plan.unknown, 'file')} in the archive may be copies of delivered mail or "
-            "failed mail; the evidence does not tell, and they stay (diagnose says what is "
+            f"{_count(plan.unknown, 'file')} in the archive may be delivered or failed mail: the "
+            "evidence does not tell, and what is not selected stays (diagnose says what is "
             "missing; --spool NAME selects one)"
         )
     for name in plan.unnamed:
@@ -141,7 +141,9 @@ def print_actions(
     line = LinePrinter(console)
     done = [one for one in actions if one.status is ActionStatus.DONE]
     undone = [one for one in actions if one.undone]
-    planned = [one for one in actions if one.status is ActionStatus.PLANNED]
+    planned = [
+        one for one in actions if one.status is ActionStatus.PLANNED and one.spool_name is not None
+    ]
     line.section("Done", limited(done, most, _action_line))
     told = [one for one in undone if not plan_shown or one.kind is not ActionKind.SKIP]
     line.section("Not done", limited(told, most, _action_line))
@@ -167,7 +169,7 @@ def _action_line(one: Action) -> str:
     target = f" -> {one.target}" if one.target is not None else ""
     whom = f", {_count(one.recipients, 'recipient')}" if one.kind is not ActionKind.SKIP else ""
     reason = f": {one.reason}" if one.reason else ""
-    status = f" {one.status}" if one.undone else ""
+    status = f": {one.status}" if one.undone else ""
     return f"{name}{one.source.path}{target}{whom}{status}{reason}"
 
 

@@ -37,6 +37,7 @@ class LinePrinter:
             initial_indent=margin,
             subsequent_indent=margin + " " * hang,
             break_on_hyphens=False,
+            break_long_words=False,  # a path or a command is there to be copied
         ) or [""]:
             self._console.print(Text(part, style), soft_wrap=True)
 
