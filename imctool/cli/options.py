@@ -339,8 +339,14 @@ def console_for(reading: Reading, stream: IO[str]) -> Console:
     """Return a Rich console that takes no markup and no colour from the evidence."""
     from rich.console import Console
 
+    class PipedConsole(Console):
+        """A console that leaves it to the program how a run ends whose reader has gone."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
     terminal = stream.isatty()
-    return Console(
+    return PipedConsole(
         file=stream,
         width=None if terminal else 100,
         no_color=not reading.color,

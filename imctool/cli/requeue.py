@@ -72,7 +72,11 @@ def command(ctx: click.Context, /, reading: Reading, path: str, **choice: Any) -
     if told.interrupted:
         complain(reading, "interrupted: the same command given again goes on")
         ctx.exit(exit_status.INTERRUPTED)
-    if told.plan.unnamed or told.problem or any(one.undone for one in told.actions):
+    unread = planner.files.unreadable
+    if unread:
+        files = f"{unread} file{' of the evidence' if unread == 1 else 's of the evidence'}"
+        complain(reading, f"{files} could not be read: what failed may be more than is told here")
+    if told.plan.unnamed or told.problem or unread or any(one.undone for one in told.actions):
         ctx.exit(exit_status.SOME_NOT_DONE)
 
 

@@ -90,7 +90,7 @@ class Planner:
         names = frozenset(one.name.upper() for one in saved.plan.items)
         choice = Choice(names=names, forced=saved.plan.forced)
         now = self._looked_up(imcdata, before, finished, choice)
-        return as_planned(saved.plan, now, imcdata.path, finished)
+        return as_planned(saved.plan, now, imcdata, finished)
 
     def _made(
         self,

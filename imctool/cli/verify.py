@@ -52,11 +52,12 @@ def command(
 
 
 def _checked(path: Path, evidence: str | None, imcdata: str | None) -> ManifestCheck:
+    from imctool.readers.file_buffer import open_binary
     from imctool.repair.journal_check import check_journal
     from imctool.repair.journal_lines import JournalError
     from imctool.repair.manifest_check import ManifestError, check_manifest
 
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         start = file.read(len(_JOURNAL))
     if start[:1] != b"{":
         text = f"{path} is neither a manifest nor a journal of imctool"

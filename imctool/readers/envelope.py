@@ -13,7 +13,7 @@ of redelivery can send to an address that holds control characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from itertools import chain
 
@@ -122,7 +122,7 @@ def doubtful_recipients(buffer: Buffer) -> list[Problem]:
     return []
 
 
-def iterate_recipients(buffer: Buffer) -> Iterator[str]:
+def iterate_recipients(buffer: Buffer) -> Generator[str, None, None]:
     """Yield every recipient of the envelope in order, in constant memory."""
     form = _form(buffer)
     if form is MailFormat.IMCR:

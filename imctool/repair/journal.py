@@ -167,7 +167,16 @@ def new_name(taken: Iterable[str]) -> str:
 
 def journal_names(folder: Folder) -> list[str]:
     """Return the journals in the folder they lie in by default; those it named in time order."""
-    return sorted(name for name in folder.names() if name.lower().endswith(_SUFFIX))
+    found = [name for name in folder.names() if name.lower().endswith(_SUFFIX)]
+    return sorted(found, key=_in_time_order)
+
+
+def _in_time_order(name: str) -> tuple[str, int, str]:
+    """The second journal of one second has a 2 behind a hyphen, and so on."""
+    stem, _, number = name[: -len(_SUFFIX)].rpartition("Z-")
+    if stem and number.isdigit():
+        return f"{stem}Z", int(number), name
+    return name[: -len(_SUFFIX)], 1, name
 
 
 def journals_elsewhere(folder: Folder) -> list[str]:

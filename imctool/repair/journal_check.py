@@ -58,7 +58,10 @@ def check_journal(journal: Path, imcdata: Path | None = None) -> ManifestCheck:
 
 
 def _expected(content: JournalContent) -> dict[str, FileIdentity]:
-    """Return which file should lie at each path that the journal speaks of."""
+    """Return which file should lie at each path, by what the journal has as done.
+
+    What was not done another run may have done since.
+    """
     expected: dict[str, FileIdentity] = {}
     for one in content.operations.values():
         operation = one.operation
@@ -66,11 +69,9 @@ def _expected(content: JournalContent) -> dict[str, FileIdentity]:
             if one.outcome is Outcome.DONE and operation.target is not None:
                 expected.pop(operation.source, None)
                 expected[operation.target] = operation.file
-            elif one.outcome in {Outcome.DROPPED, Outcome.FAILED, Outcome.UNSURE}:
-                expected.setdefault(operation.source, operation.file)
-        elif operation.undoes is None:
+        elif operation.undoes is None and one.outcome is Outcome.DONE:
             expected[operation.source] = operation.file
-            if one.outcome is Outcome.DONE and one.staged is not None and operation.target:
+            if one.staged is not None and operation.target:
                 expected[operation.target] = FileIdentity(
                     one.staged.sha256, one.staged.size, 0, 0, 0
                 )

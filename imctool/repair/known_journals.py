@@ -240,14 +240,17 @@ def finish_runs(
     for one in journals:
         if not one.is_unfinished:
             continue
+        if not one.content.runs:  # cut off before its first line was whole: nothing was begun
+            going_on = one
+            continue
         journal = Journal.resume(one.folder, one.name, one.path, one.content)
         try:
             mine = settle(one.content.open_operations, imcdata, journal)
             settled += mine
             if all(each.outcome is not None for each in mine):
                 journal.end(settled=len(mine))
-            last = one.content.runs[-1] if one.content.runs else {}
-            if (last.get("command"), last.get("via")) in {(command, via), (None, None)}:
+            last = one.content.runs[-1]
+            if (last.get("command"), last.get("via")) == (command, via):
                 going_on = one
         finally:
             journal.close()

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -194,13 +194,14 @@ class _Run:
     def _write_text(self, item: RequeueItem, stream: _Counted) -> list[str]:
         assert item.file is not None
         path = Path(os.path.join(self._imcdata, *item.source.split("/")))
-        with file_buffer(path) as buffer:
+        # The recipients are let go before the buffer they are read from.
+        with file_buffer(path) as buffer, closing(iterate_recipients(buffer)) as recipients:
             if hashlib.sha256(buffer).hexdigest() != item.file.sha256:
                 raise MoveRefusedError("its content changed meanwhile")
             doubled, inferred = write_pickup(
                 cast(BinaryIO, stream),
                 item.originator,
-                iterate_recipients(buffer),
+                recipients,
                 buffer,
                 item.text_offset,
             )

@@ -94,15 +94,16 @@ def make_plan(selection: Selection, imcdata: Folder, rules: Rules) -> RequeuePla
 
 
 def as_planned(
-    saved: RequeuePlan, now: RequeuePlan, imcdata: str, finished: Container[str]
+    saved: RequeuePlan, now: RequeuePlan, imcdata: Folder, finished: Container[str]
 ) -> RequeuePlan:
     """Return a plan that was saved, its items held where the evidence objects by now.
 
     What harm a message would do to the server was weighed when the plan was made; what a run
-    that was cut off has ``finished`` is left out.
+    that was cut off has ``finished`` is left out. Raises OSError where a folder cannot be opened.
     """
     objections = {one.source: one.objections for one in now.items}
     items = []
+    gone = _gone([one.source for one in saved.items], imcdata)
     for one in saved.items:
         if one.file is None or one.file.sha256 not in finished:
             more = [
@@ -110,8 +111,24 @@ def as_planned(
                 for each in objections.get(one.source, ())
                 if each.reason not in _ONLY_FOR_THIS_SERVER and each not in one.objections
             ]
+            if one.source in gone:
+                more.append(Objection(None, "it is no longer there"))
             items.append(replace(one, objections=(*one.objections, *more)))
-    return replace(saved, imcdata=imcdata, items=tuple(items))
+    return replace(saved, imcdata=imcdata.path, items=tuple(items))
+
+
+def _gone(paths: Iterable[str], imcdata: Folder) -> set[str]:
+    """Return those of the paths where nothing is."""
+    with ExitStack() as stack:
+        names: dict[str, set[str]] = {}
+        found = set()
+        for path in paths:
+            folder, _, name = path.rpartition("/")
+            if folder not in names:
+                names[folder] = set(open_below(imcdata, folder, stack).names())
+            if name not in names[folder]:
+                found.add(path)
+        return found
 
 
 def _without_file(

@@ -128,13 +128,14 @@ def select(
     for entry in messages.entries:
         if entry.direction is not Direction.INBOUND:
             continue
-        by_fate = entry.fate is Fate.ARCHIVED
+        # A file of its name in In makes a failed message one that waits there.
+        by_fate = entry.fate is Fate.ARCHIVED or (entry.fate in _WAITING and bool(entry.events))
         by_name = choice.names is not None
         if not (by_fate or choice.every or by_name or entry.fate is Fate.UNKNOWN):
             continue
         message = messages.message(entry)
         files = [file for kind, file in message.files if _in_archive(kind, file, spool, shown)]
-        if by_fate and not files and choice.wanted(message):
+        if entry.fate is Fate.ARCHIVED and not files and choice.wanted(message):
             missing.append(message)
         for file in files if choice.names else ():
             named |= _names_of(message, file) & (choice.names or frozenset())
@@ -193,7 +194,7 @@ def _is_selected(message: Message, file: SpoolFile, choice: Choice) -> bool:
     if choice.names is not None:
         if choice.names.isdisjoint(_names_of(message, file)):
             return False
-    elif not choice.every and message.fate is not Fate.ARCHIVED:
+    elif not choice.every and not _has_failed(message):
         return False
     if choice.domains and _domain(file.envelope.originator) not in choice.domains:
         return False
@@ -202,6 +203,13 @@ def _is_selected(message: Message, file: SpoolFile, choice: Choice) -> bool:
     ):
         return False
     return choice.wanted(message)
+
+
+def _has_failed(message: Message) -> bool:
+    """Whether the evidence shows that it failed, be it that a file of its name waits in In."""
+    if message.fate in _WAITING:
+        return any(one.is_connector and one.event_id in ARCHIVED_BY for one in message.events)
+    return message.fate is Fate.ARCHIVED
 
 
 def _names_of(message: Message, file: SpoolFile) -> set[str]:

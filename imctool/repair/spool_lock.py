@@ -48,13 +48,14 @@ def locked(folder: Folder, name: str = NAME) -> Iterator[str | None]:
             ours = True
         yield before
     finally:
-        try:
+        # What comes of the removal hides no result: a file without a holder keeps nobody out.
+        with suppress(OSError):
             if ours and BY_DESCRIPTOR:
                 _remove(folder, name)
-        finally:
-            file.close()
-        if ours and not BY_DESCRIPTOR:  # an open file cannot be removed on Windows
-            _remove(folder, name)
+        file.close()
+        with suppress(OSError):
+            if ours and not BY_DESCRIPTOR:  # an open file cannot be removed on Windows
+                _remove(folder, name)
 
 
 def _make_sure(folder: Folder, name: str, ours: bytes) -> None:

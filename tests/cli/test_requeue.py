@@ -621,7 +621,7 @@ def test_an_archive_that_cannot_be_read_is_no_empty_one(
 
     monkeypatch.setattr(os, "scandir", denied)
     ended = run("requeue", path, "-n")
-    assert "Imcdata/In/Archive: cannot be read: Permission denied" in ended.stdout
+    assert "Imcdata/In/Archive: cannot be read: Permission denied" in ended.stderr
     assert "Nothing to requeue" not in ended.stdout
     assert ended.exit_code == 3
 
