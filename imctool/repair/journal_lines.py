@@ -276,8 +276,8 @@ def _take_progress(one: Recorded, journal: JournalContent, record: Record) -> No
         one.outcome = Outcome(kind)
         one.reason = record.get("reason")
         one.time = record.get("time")
-        staged = one.operation.kind is not ActionKind.WRITE or one.staged is not None
-        if one.outcome is Outcome.DONE and not staged:
+        writes = one.operation.kind is ActionKind.WRITE and one.operation.undoes is None
+        if one.outcome is Outcome.DONE and writes and one.staged is None:
             raise ValueError("done without the record of what was written")
         if one.outcome is Outcome.DONE and one.operation.undoes is not None:
             journal.operations[one.operation.undoes].undone_by = one.operation.number

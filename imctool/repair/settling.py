@@ -147,7 +147,8 @@ def _settle_move(one: Recorded, places: _Places) -> Settled:
     if old is not None and mine:
         target.sync()
         linked = operation.linked and old.changed_ns != operation.file.changed_ns
-        if linked or (one.staged is not None and not waiting):
+        copied = one.staged is not None and not waiting
+        if (linked or copied) and operation.undoes is None:  # nothing is taken up out of Archive
             return Settled(operation, Outcome.UNSURE, UNSURE)
         return Settled(operation, Outcome.DROPPED, "an earlier run had not moved it")
     if old is None and new is None:

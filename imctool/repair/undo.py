@@ -179,6 +179,7 @@ def _moves_back(
             device=found.device,
             inode=found.inode,
             modified_ns=found.modified_ns,
+            changed_ns=found.changed_ns,
         )
         old_name = operation.source.rpartition("/")[2]
         moves.append(

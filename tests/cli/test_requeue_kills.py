@@ -64,9 +64,13 @@ class Ladder(NamedTuple):
 
 _ALWAYS = frozenset({"write", "fsync", "unlinkat", "mkdirat", "ftruncate", "openat"})
 LADDERS = {
-    "link": Ladder((), _ALWAYS | {"linkat"}),
-    "rename": Ladder(("linkat:error=EPERM",), _ALWAYS | {"renameat2"}),
-    "copy": Ladder(("linkat:error=EXDEV",), _ALWAYS | {"renameat2", "fchmod", "utimensat"}),
+    "rename": Ladder((), _ALWAYS | {"renameat2"}),
+    "link": Ladder(("renameat2:error=EINVAL",), _ALWAYS | {"linkat"}),
+    # Of each file's two links the first would lead to another volume, the second names the copy.
+    "copy": Ladder(
+        ("renameat2:error=EINVAL", "linkat:error=EXDEV:when=1+2"),
+        _ALWAYS | {"fchmod", "utimensat"},
+    ),
 }
 
 
