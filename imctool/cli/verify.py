@@ -59,7 +59,7 @@ def _checked(path: Path, evidence: str | None, imcdata: str | None) -> ManifestC
 
     with open_binary(path) as file:
         start = file.read(len(_JOURNAL))
-    if start[:1] != b"{":
+    if start[:1] not in {b"{", b""}:
         text = f"{path} is neither a manifest nor a journal of imctool"
         refuse(text, exit_status.INTEGRITY_FAILURE)
     try:

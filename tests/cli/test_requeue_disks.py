@@ -105,36 +105,41 @@ def check_told(site: RequeueSite, ended: Ended) -> None:
 
 
 def check_mended(site: RequeueSite) -> None:
-    """Once nothing fails any more the same command does the rest, and undo takes back all."""
+    """Once nothing fails any more the same command does the rest, and undo takes back all.
+
+    A file that had both names, and the new one taken back by a disk that then failed, is held:
+    the service might have seen it. It goes by force, and the journal keeps the doubt.
+    """
     ended = requeued(site)
+    unsure = ended.exit_code == 1 and "may have had the new one" in " ".join(ended.output.split())
+    if unsure:
+        ended = requeued(site, "--force", "submitted")
     assert ended.exit_code == 0, ended.output
     site.check_put_back()
-    assert run("verify", site.journals[-1]).exit_code == 0
+    assert run("verify", site.journals[-1]).exit_code in ({0, 6} if unsure else {0})
     for journal in reversed(site.journals):
         ended = run("undo", journal, *STOPPED)
         assert ended.exit_code == 0, ended.output
     site.check_as_before()
 
 
-LINK_ANSWERS = "linkat:error=EPERM"
-COPY_ANSWERS = "linkat:error=EXDEV"
+LINKS = ("renameat2:error=EINVAL",)
+# Of each file's two links the first would lead to another volume, the second names the copy.
+COPIES = (*LINKS, "linkat:error=EXDEV:when=1+2")
 
 
 @pytest.mark.parametrize(
     ("call", "error", "reason", "before"),
     [
-        ("linkat", "ENOSPC", "No space left on device", ()),
-        ("linkat", "EACCES", "Permission denied", ()),
-        ("linkat", "ESTALE", "Stale file handle", ()),
-        ("unlinkat", "EACCES", "Permission denied", ()),
-        ("unlinkat", "EIO", "Input/output error", ()),
-        ("renameat2", "ENOSPC", "No space left on device", (LINK_ANSWERS,)),
-        ("renameat2", "EACCES", "Permission denied", (LINK_ANSWERS,)),
-        ("renameat2", "EINVAL", "neither link nor rename", (LINK_ANSWERS,)),
-        ("renameat2", "EIO", "Input/output error", (COPY_ANSWERS,)),
-        ("fchmod", "EPERM", "Operation not permitted", (COPY_ANSWERS,)),
-        ("utimensat", "EPERM", "Operation not permitted", (COPY_ANSWERS,)),
-        ("unlinkat", "EACCES", "Permission denied", (COPY_ANSWERS,)),
+        ("renameat2", "ENOSPC", "No space left on device", ()),
+        ("renameat2", "EACCES", "Permission denied", ()),
+        ("renameat2", "ESTALE", "Stale file handle", ()),
+        ("linkat", "ENOSPC", "No space left on device", LINKS),
+        ("linkat", "EACCES", "Permission denied", LINKS),
+        ("unlinkat", "EACCES", "Permission denied", LINKS),
+        ("unlinkat", "EIO", "Input/output error", LINKS),
+        ("fchmod", "EPERM", "Operation not permitted", COPIES),
+        ("utimensat", "EPERM", "Operation not permitted", COPIES),
     ],
 )
 def test_the_file_that_cannot_be_moved_fails_alone(
@@ -154,18 +159,18 @@ def test_the_file_that_cannot_be_moved_fails_alone(
         check_mended(site)
 
 
-@pytest.mark.parametrize("error", ["EXDEV", "EPERM", "EMLINK", "EOPNOTSUPP", "EINTR"])
+@pytest.mark.parametrize("error", ["EXDEV", "EPERM", "EINVAL", "EOPNOTSUPP", "EINTR"])
 @pytest.mark.parametrize("when", [f"{WHEN}", f"{WHEN}+"])
-def test_where_no_link_can_be_made_another_way_is_found(
+def test_where_no_file_can_be_renamed_another_way_is_found(
     launched: Launcher, build: Build, error: str, when: str
 ) -> None:
     need_strace()
-    if error == "EINTR" and when.endswith("+"):
-        pytest.skip("a call that is interrupted for ever is tried for ever")
-    launched.inject(f"linkat:error={error}:when={when}")
+    if error in {"EINTR", "EXDEV"} and when.endswith("+"):
+        pytest.skip("no call is interrupted for ever; no folder is on another volume than itself")
+    launched.inject(f"renameat2:error={error}:when={when}")
     for place in range(3):
         site = build()
-        ended = launched.run("requeue", site.root, *REQUEUE, call="linkat", at=place + 1)
+        ended = launched.run("requeue", site.root, *REQUEUE, call="renameat2", at=place + 1)
         assert ended.status == 0, ended.errors
         assert statuses(ended) == ["done"] * 3
         site.check_put_back()
@@ -177,9 +182,10 @@ def test_where_no_link_can_be_made_another_way_is_found(
     ("call", "error", "others"),
     [
         ("fsync", "EIO", ()),
-        ("fsync", "EIO", (COPY_ANSWERS,)),
+        ("fsync", "EIO", LINKS),
+        ("fsync", "EIO", COPIES),
         ("write", "ENOSPC", ()),
-        ("write", "EIO", (COPY_ANSWERS,)),
+        ("write", "EIO", COPIES),
         ("ftruncate", "EIO", ()),
         ("mkdirat", "EROFS", ()),
         ("flock", "ENOLCK", ()),
@@ -244,9 +250,7 @@ def test_a_lock_that_cannot_be_removed_hides_no_result(
     need_strace()
     launched.inject(f"unlinkat:error=EACCES:when={when}")
     site = build()
-    ended = launched.run(
-        "requeue", site.root, *REQUEUE, call="unlinkat", at=1 if when.endswith("+") else 4
-    )
+    ended = launched.run("requeue", site.root, *REQUEUE, call="unlinkat", at=1)
     assert len(actions_of(ended)) == 3
 
 
@@ -264,9 +268,9 @@ def test_a_journal_stays_true_when_a_later_run_does_the_rest(
     launched: Launcher, build: Build
 ) -> None:
     need_strace()
-    launched.inject(f"linkat:error=EACCES:when={WHEN}")
+    launched.inject(f"renameat2:error=EACCES:when={WHEN}")
     site = build()
-    assert launched.run("requeue", site.root, *REQUEUE, call="linkat", at=2).status == 1
+    assert launched.run("requeue", site.root, *REQUEUE, call="renameat2", at=2).status == 1
     first = site.journals[0]
     assert run("verify", first).exit_code == 0
     assert requeued(site).exit_code == 0
@@ -498,4 +502,4 @@ def test_a_file_that_may_not_be_read_is_told_and_the_others_go(
     check_told(site, ended)
     site.check_put_back(site.names[1])
     assert ended.status == 1
-    assert sorted(statuses(ended)) == ["done", "done", "failed"]
+    assert sorted(statuses(ended)) == ["done", "done", "refused"]
