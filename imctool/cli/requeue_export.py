@@ -35,7 +35,9 @@ def export(
     from imctool.repair.requeue_run import refused_actions
 
     with guarded(), spool_to_look_at(request.spool.path, request.journal) as opened:
-        plan = planner.plan(opened.imcdata, handed_over(opened.journals), frozenset())
+        plan = planner.plan(
+            opened.imcdata, handed_over(opened.journals, settled=False), frozenset()
+        )
         told = Requeued(plan, identity(opened.imcdata), refused_actions(plan), opened.notes)
         if request.acts and plan.going:
             confirm(plan, opened.notes)

@@ -76,10 +76,14 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """The bytes that were made of a message for its target: their hash in hex, and size."""
+    """The bytes that were made of a message for its target: their hash in hex, and size.
+
+    ``linked`` says that they get their name there while they have the hidden one still.
+    """
 
     sha256: str
     size: int
+    linked: bool = False
 
 
 @dataclass(slots=True)

@@ -48,12 +48,13 @@ def copy_file(
     name: str,
     new_name: str,
     file: FileIdentity,
-    ahead: Callable[[], None],
+    ahead: Callable[[bool], None],
 ) -> None:
     """Copy a file; times and permissions are kept.
 
     ``ahead`` is called when the copy is whole and durable under its hidden name, before it gets
-    its own. From then on a hidden file that is gone may have been handed over.
+    its own: from then on a hidden file that is gone may have been handed over. It is called with
+    True before the copy has both names for a moment.
 
     Raises OSError, and MoveRefusedError where the name is taken, the file is no longer as
     planned, or the copy differs. The hidden file is removed then, if that can be done.
@@ -77,8 +78,8 @@ def copy_file(
         finally:
             copied.close()
         target.sync()
-        ahead()
-        _publish(target, temporary, new_name)
+        ahead(False)
+        _publish(target, temporary, new_name, ahead)
     except BaseException:
         _remove_if_there(target, temporary)
         raise
@@ -97,7 +98,7 @@ def _copy_bytes(source: Folder, name: str, planned: FileIdentity, written: OpenF
     written.sync()
 
 
-def _publish(folder: Folder, temporary: str, name: str) -> None:
+def _publish(folder: Folder, temporary: str, name: str, ahead: Callable[[bool], None]) -> None:
     """Give a finished file its name, which must be free."""
     found = folder.status(temporary)
 
@@ -113,6 +114,7 @@ def _publish(folder: Folder, temporary: str, name: str) -> None:
         except OSError as error:
             if error.errno not in NO_EXCLUSIVE_RENAME:
                 raise
+            ahead(True)
             settled_call(lambda: folder.link(temporary, folder, name), named)
             folder.unlink(temporary)
     except FileExistsError as error:

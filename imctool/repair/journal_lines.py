@@ -85,9 +85,10 @@ def outcome_record(number: int, outcome: Outcome, time: str, reason: str | None 
     return record if reason is None else {**record, "reason": reason}
 
 
-def staged_record(number: int, sha256: str, size: int) -> Record:
+def staged_record(number: int, sha256: str, size: int, *, linked: bool = False) -> Record:
     """Return what is written when an operation's bytes are whole under a hidden name."""
-    return {"record": "staged", "number": number, "sha256": sha256, "size": size}
+    record = {"record": "staged", "number": number, "sha256": sha256, "size": size}
+    return {**record, "linked": True} if linked else record
 
 
 @dataclass(slots=True)
@@ -148,12 +149,18 @@ def read_journal(content: bytes) -> JournalContent:
             journal.defects.append(JournalDefect(number, offset, reason))
             # The next line vouches for this one's check: for the one that stands here, or for
             # the one that the line would have, if it is the check itself that was changed.
-            before = computed if stored is None else {*computed, stored}
+            before = {*computed, stored} if stored is not None else _without_check(line, before)
         journal.check = stored or ""
         offset += len(line) + 1
     if journal.defects and not journal.runs and not journal.operations:
         raise JournalError(_NONE)
     return journal
+
+
+def _without_check(line: bytes, before: set[str]) -> set[str]:
+    """Return what the check of a line was if nothing but the check and its frame was changed."""
+    body = line[:-_CHECK_LENGTH] + b"}"
+    return {_check(previous, one) for previous in before for one in (body, line)}
 
 
 def _split(line: bytes) -> tuple[bytes, str | None]:
@@ -188,7 +195,11 @@ def _take_record(journal: JournalContent, record: Record) -> None:
     elif kind == "intent":
         _take_intent(journal, record)
     else:
-        _take_progress(journal.operations[record["number"]], journal, record)
+        try:
+            _take_progress(journal.operations[record["number"]], journal, record)
+        except LookupError:
+            if not journal.defects:  # else it follows on a line that was changed
+                raise
 
 
 def _take_intent(journal: JournalContent, record: Record) -> None:
@@ -262,7 +273,8 @@ def is_ours(one: Operation) -> bool:
 def _take_progress(one: Recorded, journal: JournalContent, record: Record) -> None:
     kind = record["record"]
     if kind == "staged":
-        one.staged = Staged(str(record["sha256"]), int(record["size"]))
+        linked = bool(record.get("linked"))
+        one.staged = Staged(str(record["sha256"]), int(record["size"]), linked)
     elif kind == "ending":
         one.transactions.append(Transaction(tuple(map(str, record["recipients"]))))
     elif kind == "accepted":
@@ -279,8 +291,9 @@ def _take_progress(one: Recorded, journal: JournalContent, record: Record) -> No
         writes = one.operation.kind is ActionKind.WRITE and one.operation.undoes is None
         if one.outcome is Outcome.DONE and writes and one.staged is None:
             raise ValueError("done without the record of what was written")
-        if one.outcome is Outcome.DONE and one.operation.undoes is not None:
-            journal.operations[one.operation.undoes].undone_by = one.operation.number
+        undone = one.operation.undoes
+        if one.outcome is Outcome.DONE and undone is not None:
+            journal.operations[undone].undone_by = one.operation.number
 
 
 def lines_of(records: Iterable[Record], previous: str) -> tuple[bytes, str]:

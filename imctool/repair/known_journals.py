@@ -49,7 +49,7 @@ class HandedOver(NamedTuple):
     ``failed`` is set for one that was put back into In: when an event had last named it as
     archived by then, on the server's clock; None where none had. ``assumed_zone`` says that the
     zone of that clock was not known. ``partly`` says that a mail server took the message for some
-    of its recipients only.
+    of its recipients only, ``unsettled`` that a step on it is open and cannot be settled yet.
     """
 
     text: str
@@ -57,6 +57,7 @@ class HandedOver(NamedTuple):
     failed: datetime | None = None
     assumed_zone: bool = False
     partly: bool = False
+    unsettled: bool = False
 
 
 @dataclass(slots=True)
@@ -162,22 +163,27 @@ def check_spool(recorded: SpoolIdentity, imcdata: Folder, path: str) -> None:
         )
 
 
-def handed_over(journals: Iterable[KnownJournal]) -> dict[str, list[HandedOver]]:
+def handed_over(
+    journals: Iterable[KnownJournal], *, settled: bool = True
+) -> dict[str, list[HandedOver]]:
     """Return, by the hash of its file, what was handed over before and not taken back.
 
-    A message counts as sent to a mail server as soon as one recipient may have it.
+    A message counts as sent to a mail server as soon as one recipient may have it. Where runs
+    that were cut off are ``settled``, a step that is open even so is one that could not be.
     """
     found: dict[str, list[HandedOver]] = defaultdict(list)
     for journal in journals:
         for one in journal.content.operations.values():
-            known = _handed_over(one, journal.path)
+            known = _handed_over(one, journal.path, settled=settled)
             if known is not None:
                 found[one.operation.file.sha256].append(known)
     return found
 
 
-def _handed_over(one: Recorded, path: str) -> HandedOver | None:
+def _handed_over(one: Recorded, path: str, *, settled: bool) -> HandedOver | None:
     operation = one.operation
+    if one.is_open and settled and operation.spool_name is not None:
+        return HandedOver(f"a step on it is open and cannot be settled ({path})", unsettled=True)
     if operation.undoes is not None or one.undone_by is not None or operation.spool_name is None:
         return None
     when = f"{f' on {one.time}' if one.time is not None else ''} ({path})"

@@ -253,10 +253,12 @@ class _Mover:
             else:
                 return True
         source, target = self._source.folder, self._target.folder
-        staged = staged_record(one.operation.number, move.file.sha256, move.file.size)
-        copy_file(
-            source, target, move.name, move.new_name, move.file, lambda: self._journal.note(staged)
-        )
+        number, file = one.operation.number, move.file
+
+        def ahead(linked: bool) -> None:
+            self._journal.note(staged_record(number, file.sha256, file.size, linked=linked))
+
+        copy_file(source, target, move.name, move.new_name, file, ahead)
         return True
 
     def _rename(self, move: Move) -> None:
@@ -288,7 +290,10 @@ class _Mover:
             raise MoveRefusedError(_REPLACED)
 
     def _is_hashed(self, move: Move) -> bool:
-        found = self._target.folder.status(move.new_name)
+        try:
+            found = self._target.folder.status(move.new_name)
+        except OSError as error:  # its number must not be taken for the answer to a move
+            raise OSError(f"its new name cannot be looked at: {reason_of(error)}") from error
         return found.inode == move.file.inode and (found.size, found.modified_ns) == (
             move.file.size, move.file.modified_ns,
         )  # fmt: skip

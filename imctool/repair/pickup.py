@@ -65,6 +65,7 @@ class _Written:
     item: RequeueItem
     operation: Operation
     notes: list[str] = field(default_factory=list)
+    created: bool = False
 
 
 class _Run:
@@ -136,7 +137,12 @@ class _Run:
         return staged
 
     def _write(self, one: _Written) -> Record:
-        stream = _Counted(self._staging.create(temporary_name(one.item.name)))
+        hidden = temporary_name(one.item.name)
+        try:
+            stream = _Counted(self._staging.create(hidden))
+        except FileExistsError as error:
+            raise MoveRefusedError(name_taken(FOLDER_NAME, hidden)) from error
+        one.created = True
         try:
             one.notes = self._write_text(one.item, stream)
         finally:
@@ -158,7 +164,7 @@ class _Run:
                 told[one.place] = self._dropped(one, ActionStatus.REFUSED, reason)
             except OSError as error:
                 reason = f"cannot be handed over: {reason_of(error)}"
-                told[one.place] = self._dropped(one, ActionStatus.FAILED, reason)
+                told[one.place] = self._not_handed_over(one, reason)
             else:
                 self._taken[one.item.name.lower()] = one.item.name
                 done.append(one)
@@ -177,6 +183,17 @@ class _Run:
     def _is_gone(self, hidden: str) -> bool:
         return status_of(self._staging, hidden) is None
 
+    def _not_handed_over(self, one: _Written, reason: str) -> Action:
+        """Drop a message that waits under its hidden name; else leave open what became of it."""
+        try:
+            waits = not self._is_gone(temporary_name(one.item.name))
+        except OSError:
+            waits = False
+        if waits:
+            return self._dropped(one, ActionStatus.FAILED, reason)
+        text = f"{reason}; whether it was, the next run finds out"
+        return self._action(one.item, ActionStatus.FAILED, text)
+
     def _dropped(self, one: _Written, status: ActionStatus, reason: str) -> Action:
         """Write that nothing was handed over, durable, and then take the hidden file away.
 
@@ -185,7 +202,7 @@ class _Run:
         try:
             self._journal.end_operations([(one.operation.number, Outcome.DROPPED, reason)])
             self._journal.sync()
-            if not self._is_gone(temporary_name(one.item.name)):
+            if one.created:
                 self._staging.unlink(temporary_name(one.item.name))
         except OSError as error:
             reason = f"{reason}; left open: {reason_of(error)}"

@@ -90,7 +90,8 @@ def requeue(
     """
     if not request.acts:
         with spool_to_look_at(request.spool.path, request.journal) as opened:
-            plan = make_plan(opened.imcdata, handed_over(opened.journals), frozenset())
+            before = handed_over(opened.journals, settled=False)
+            plan = make_plan(opened.imcdata, before, frozenset())
             server = request.submission.server if request.submission else None
             planned = planned_actions(plan, request.shown, str(server) if server else None)
             actions = [*refused_actions(plan), *planned]
@@ -127,7 +128,8 @@ def _change(
 def _not_writable(request: Request, make_plan: PlanMaker, reason: str) -> Requeued:
     """Tell what would have gone, had the spool been one that can be written to."""
     with spool_to_look_at(request.spool.path, request.journal) as opened:
-        plan = make_plan(opened.imcdata, handed_over(opened.journals), frozenset())
+        before = handed_over(opened.journals, settled=False)
+        plan = make_plan(opened.imcdata, before, frozenset())
         failed = failed_actions(plan, request.shown, f"Imcdata cannot be written: {reason}")
         problem = f"{request.spool.path} cannot be written ({reason}): nothing was done"
         if request.via is Via.SMTP:

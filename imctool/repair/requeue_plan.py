@@ -293,7 +293,7 @@ def not_again(
     for one in items:
         known = before.get(one.file.sha256, ()) if one.file is not None else ()
         held = [
-            Objection(Reason.SUBMITTED, each.text)
+            Objection(None if each.unsettled else Reason.SUBMITTED, each.text)
             for each in known
             if not _failed_again(one, each) and not (each.partly and via is Via.SMTP)
         ]

@@ -20,6 +20,8 @@ from imctool.repair.copying import digest_of, is_temporary, temporary_name
 from imctool.repair.folder import FileStatus, Folder, reason_of
 from imctool.repair.journal import FOLDER_NAME, Journal
 
+_BLOCK = 1 << 16
+
 
 class Settled(NamedTuple):
     """An operation that a run had left open, and what was found and made of it.
@@ -126,9 +128,10 @@ def _settle_move(one: Recorded, places: _Places) -> Settled:
     source, name = places.split(operation.source)
     target, new_name = places.split(operation.target)
     old, new = status_of(source, name), status_of(target, new_name)
-    waiting = operation.copied and status_of(target, temporary_name(new_name)) is not None
-    if waiting:
-        target.unlink(temporary_name(new_name))
+    hidden = temporary_name(new_name)
+    waiting = operation.copied and status_of(target, hidden) is not None
+    if waiting and old is not None and _is_part(target, hidden, source, name):
+        target.unlink(hidden)  # one that differs is another program's
     mine = old is not None and _is_planned(operation.file, old)
     moved = new is not None and (
         _is_copy(operation.file, target, new_name, new)
@@ -147,7 +150,7 @@ def _settle_move(one: Recorded, places: _Places) -> Settled:
     if old is not None and mine:
         target.sync()
         linked = operation.linked and old.changed_ns != operation.file.changed_ns
-        copied = one.staged is not None and not waiting
+        copied = one.staged is not None and (one.staged.linked or not waiting)
         if (linked or copied) and operation.undoes is None:  # nothing is taken up out of Archive
             return Settled(operation, Outcome.UNSURE, UNSURE)
         return Settled(operation, Outcome.DROPPED, "an earlier run had not moved it")
@@ -155,6 +158,22 @@ def _settle_move(one: Recorded, places: _Places) -> Settled:
         return Settled(operation, Outcome.GONE, GONE)
     where = operation.source if new is None else operation.target
     return Settled(operation, Outcome.GONE, f"{where} is another file now: {GONE}")
+
+
+def _is_part(copy_folder: Folder, copy: str, folder: Folder, name: str) -> bool:
+    """Whether a file holds the beginning of another, or all of it, and no more."""
+    part = copy_folder.read(copy)
+    try:
+        whole = folder.read(name)
+        try:
+            while block := part.read(_BLOCK):
+                if whole.read(len(block)) != block:
+                    return False
+        finally:
+            whole.close()
+    finally:
+        part.close()
+    return True
 
 
 def _settle_staged(one: Recorded, places: _Places) -> Settled:

@@ -692,6 +692,36 @@ def test_a_place_that_flips_between_folder_and_link_leads_nothing_outside(
         check_goes_on(site)
 
 
+@linux
+@pytest.mark.slow
+@pytest.mark.parametrize("without", [(), ("renameat2:error=EINVAL",)])
+def test_a_name_that_is_taken_while_a_run_goes_on_is_not_replaced(
+    first: Launcher, build: Callable[..., RequeueSite], without: tuple[str, ...]
+) -> None:
+    """After each flush of a run, so behind its own look at the names, In gets a file."""
+    need_strace()
+    first.inject(*without, f"fsync:signal=STOP:when={WHEN}")
+    refused = 0
+    for at in range(1, 6):
+        site = build()
+        name = site.names[1]
+        stopped = Stopped(first, "requeue", site.root, *REQUEUE, call="fsync", at=at)
+        assert stopped.wait_until_it_stops()
+        if (site.inbound / name).exists():
+            assert stopped.let_go().status == 0
+            continue
+        (site.inbound / name).write_bytes(b"mine")
+        ended = stopped.let_go()
+        assert ended.status == 1
+        [reason] = [one["reason"] for one in actions_of(ended.output) if one["status"] != "done"]
+        assert "is taken in In" in reason
+        assert (site.inbound / name).read_bytes() == b"mine"
+        (site.inbound / name).unlink()
+        site.check_put_back(name)
+        refused += 1
+    assert refused > 2
+
+
 # Two runs at once.
 
 

@@ -258,7 +258,8 @@ def maybe_taken_up(disk: FakeDisk, start: FakeDisk) -> set[str]:
 
     Their files had names given or taken, or a copy of them was about to get its name.
     """
-    found = {name for name, one in last_records(disk).items() if one.is_open and one.staged}
+    known = last_records(disk).items()
+    found = {name for name, one in known if one.staged and one.outcome in {None, Outcome.UNSURE}}
     for one in start.names.values():
         if disk.changed.get(one.number) != start.changed[one.number]:
             found.add(one.path.rpartition("/")[2])

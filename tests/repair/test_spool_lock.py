@@ -199,7 +199,7 @@ class NoLocks:
         self.disk = FakeDisk(locks=False)
         self.folder = FakeFolder(self.disk)
         self.waited = 0
-        monkeypatch.setattr(spool_lock.time, "sleep", self._wait)
+        monkeypatch.setattr("imctool.repair.spool_lock.time.sleep", self._wait)
 
     def _wait(self, seconds: float) -> None:
         self.waited += 1
@@ -247,7 +247,9 @@ def test_without_locks_of_two_that_begin_at_once_the_last_to_write_has_it(
     monkeypatch: pytest.MonkeyPatch, no_locks: NoLocks
 ) -> None:
     theirs = left_behind(process=1, time="the other")
-    monkeypatch.setattr(spool_lock.time, "sleep", lambda seconds: no_locks.leave(theirs))
+    monkeypatch.setattr(
+        "imctool.repair.spool_lock.time.sleep", lambda seconds: no_locks.leave(theirs)
+    )
 
     with pytest.raises(LockHeldError, match="another run has just begun"):
         take(no_locks.folder)
