@@ -81,16 +81,21 @@ def spool_to_change(
     look_for_service: bool,
     changes_spool: bool,
     trusted: bool = False,
+    number: tuple[int, int] | None = None,
 ) -> Iterator[OpenSpool]:
     """Open a spool for a run: lock it, and settle what runs that were cut off left open.
 
-    ``trusted`` takes the journal that is named for this spool's, wherever it says it was.
+    ``trusted`` takes the journal that is named for this spool's, wherever it says it was;
+    ``number`` is device and inode of the folder that is meant.
 
     Raises GuardError, IntegrityError, LockError, and OSError where a journal cannot be written.
     """
     with ExitStack() as stack:
         folder = open_folder(imcdata)
         stack.callback(folder.close)
+        status = folder.own_status()
+        if number is not None and number != (status.device, status.inode):
+            raise GuardError(f"{imcdata} is another folder than it was a moment ago: nothing done")
         try:
             before = stack.enter_context(spool_locked(folder, journal, changes_spool=changes_spool))
         except LockHeldError as error:

@@ -112,6 +112,7 @@ def _change(
         str(request.via),
         look_for_service=request.look_for_service and request.via is Via.IN,
         changes_spool=request.via in {Via.IN, Via.PICKUP},
+        number=request.spool.number,
     ) as opened:
         finished = done_by(opened.going_on) if request.via is not Via.IN else frozenset()
         plan = make_plan(opened.imcdata, handed_over(opened.journals), finished)

@@ -197,6 +197,10 @@ def spool_locked(
             name = NAME
             try:
                 folder = imcdata.folder(FOLDER_NAME, make=True)
+            except FileNotFoundError:
+                if left:
+                    continue  # as below, before it was open
+                raise
             except OSError:
                 if changes_spool or journal is None:
                     raise

@@ -9,11 +9,16 @@ from typing import NamedTuple
 
 
 class SpoolRoot(NamedTuple):
-    """An Imcdata folder, and the names that In and its Archive have in it."""
+    """An Imcdata folder, and the names that In and its Archive have in it.
+
+    ``number`` is device and inode of the folder as it was found, None where that is not known: a
+    run makes sure that it opens this one and not what was put in its place.
+    """
 
     path: Path
     inbound: str
     archive: str
+    number: tuple[int, int] | None = None
 
 
 def find_spools(root: Path, unreadable: list[OSError] | None = None) -> list[SpoolRoot]:
@@ -30,12 +35,20 @@ def find_spools(root: Path, unreadable: list[OSError] | None = None) -> list[Spo
         for name in inside:
             if name.lower() == "in":
                 found.extend(
-                    SpoolRoot(folder, name, archive)
+                    SpoolRoot(folder, name, archive, _number(folder, follow=folder == root))
                     for archive in _folders(folder / name, unreadable)
                     if archive.lower() == "archive"
                 )
             waiting.append(folder / name)
     return sorted(found)
+
+
+def _number(folder: Path, *, follow: bool) -> tuple[int, int] | None:
+    try:
+        found = os.stat(folder, follow_symlinks=follow)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _folders(folder: Path, unreadable: list[OSError] | None) -> Iterator[str]:

@@ -638,10 +638,6 @@ def test_a_swap_for_a_link_at_any_call_leads_nothing_outside(
 
 @linux
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="the Imcdata folder that was found under PATH is opened through a link put in its place",
-)
 def test_a_swap_of_imcdata_for_a_link_leads_nothing_outside(
     first: Launcher, build: Callable[..., RequeueSite]
 ) -> None:
@@ -798,10 +794,6 @@ def test_a_second_run_is_refused_while_the_first_is_anywhere_in_its_work(
 
 @linux
 @pytest.mark.slow
-@pytest.mark.xfail(
-    strict=True,
-    reason="a lock folder that goes between its making and its opening is not made again",
-)
 def test_a_run_with_nothing_to_do_takes_no_folder_from_another(
     first: Launcher, second: Launcher, build: Callable[..., RequeueSite]
 ) -> None:
