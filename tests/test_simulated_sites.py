@@ -32,6 +32,8 @@ from imctool.readers.collection import collect
 from imctool.repair.log_texts import read_texts
 from imctool.repair.recovery import plan_recovery
 
+pytestmark = pytest.mark.slow
+
 QUICK = range(4)
 MANY = range(12, 332)
 ROUNDS = 3

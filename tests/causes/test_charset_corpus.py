@@ -33,6 +33,8 @@ from generator.spool_counter import later
 
 from imctool.cli.main import program
 
+pytestmark = pytest.mark.slow
+
 EVERY_PAGE = frozenset(one.table for one in CHARSETS if one.table is not None)
 ALARMS = {"undecodable", "mislabelled"}
 ACCURACY = 0.98

@@ -23,6 +23,8 @@ from click.testing import CliRunner
 
 from imctool.cli.main import program
 
+pytestmark = pytest.mark.slow
+
 KEPT = "iso-8859-1"
 
 

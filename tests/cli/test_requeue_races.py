@@ -39,6 +39,8 @@ from requeue_sites import (
     tree,
 )
 
+pytestmark = pytest.mark.slow
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="forks and strace: Linux")
 links = pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 

@@ -31,6 +31,8 @@ from imctool.readers.file_buffer import WINDOW, file_buffer
 from imctool.repair.export_files import export_mails
 from imctool.repair.message_forms import mbox_entry
 
+pytestmark = pytest.mark.slow
+
 MORNING = datetime(1998, 3, 2, 9, 30, tzinfo=UTC)
 MAIL = b"Message-ID: <1@proseware.example>\r\nSubject: Contract\r\n\r\nFrom here on.\r\n.\r\n"
 SCHEMA = json.loads((REPOSITORY / "docs/schema/export-1.json").read_text(encoding="utf-8"))

@@ -20,6 +20,8 @@ from imctool.repair.held_open import (
     writing_process,
 )
 
+pytestmark = pytest.mark.slow
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="told by a lease, which Linux has")
 tells_writers = pytest.mark.skipif(
     sys.platform not in {"linux", "win32"}, reason="this system does not tell who writes a file"

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from imctool.repair import json_stream
 from imctool.repair.json_stream import JsonStream, JsonStreamError
 
+pytestmark = pytest.mark.slow
+
 
 def read_any(stream: JsonStream, kind: Any) -> Any:
     """Read a value of the same kinds as ``kind`` has."""

@@ -28,6 +28,8 @@ from imctool.repair.log_texts import protocol_logs, read_texts
 from imctool.repair.manifest_check import ManifestError, check_manifest
 from imctool.repair.recovery import Target, plan_recovery, recover
 
+pytestmark = pytest.mark.slow
+
 TEXTS = {
     "JTJF9DG7": b"Subject: one\r\n\r\nFrom here.\r\n",
     "JTJF9DGH": b"Subject: two\r\n\r\n",

@@ -33,6 +33,8 @@ from fake_site import (
 from imctool.model.action import ActionStatus
 from imctool.repair.changing import GuardError, IntegrityError
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = (
     errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EIO, errno.EXDEV, errno.EINTR, errno.EROFS,
     errno.ENOENT, errno.EMFILE, errno.EDQUOT, errno.ESTALE,

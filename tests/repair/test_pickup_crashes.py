@@ -29,6 +29,8 @@ from fake_site import (
 from imctool.model.requeue import Via
 from imctool.repair.journal import FOLDER_NAME
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[[FakeDisk], object]
 
 

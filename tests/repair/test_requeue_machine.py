@@ -40,6 +40,8 @@ from imctool.repair.requeue_run import Pace
 from imctool.repair.requeue_selection import Selection
 from imctool.repair.spool_root import SpoolRoot
 
+pytestmark = pytest.mark.slow
+
 CHANGING = frozenset(
     {"create", "append", "link", "rename", "unlink", "sync", "remove_folder"}
     | {"write", "cut", "keep_status"}

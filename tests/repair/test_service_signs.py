@@ -19,6 +19,8 @@ from other_process import other_process
 
 from imctool.repair.service_signs import SpoolWatch, stop_hint
 
+pytestmark = pytest.mark.slow
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux tells who writes a file")
 posix = pytest.mark.skipif(os.name == "nt", reason="needs links, names and users of POSIX")
 

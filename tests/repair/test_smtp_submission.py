@@ -22,6 +22,8 @@ from imctool.model.submission import Letter, Reply, SmtpServer, Submitted, Tls
 from imctool.repair import smtp_text
 from imctool.repair.smtp_submission import SubmissionError, submit
 
+pytestmark = pytest.mark.slow
+
 TEXT = b"Subject: Contract\r\n\r\nIn the post.\r\n"
 ENVELOPE = b"\x0c\x00\x00\x00ImCrEwLs"
 

@@ -20,6 +20,8 @@ from imctool.repair.smtp_text import (
     wire_blocks,
 )
 
+pytestmark = pytest.mark.slow
+
 _PIECES = st.sampled_from([b".", b"..", b"\r\n", b"\r\n.", b"\n", b"\r", b"x", b"\xe9", b""])
 _TEXTS = st.lists(_PIECES | st.binary(max_size=4), max_size=20).map(b"".join)
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from imctool.repair.message_forms import mbox_entry
 from imctool.repair.unix_lines import MboxLines, UnixLines
 
+pytestmark = pytest.mark.slow
+
 _BYTES = [
     b"From ",
     b"F",
