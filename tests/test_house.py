@@ -43,6 +43,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_room_knows_only_the_rooms_before_it(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0]
@@ -74,6 +75,7 @@ def test_version_and_help_load_nothing_heavy() -> None:
     assert run.stderr.strip() == "[]"
 
 
+@pytest.mark.slow
 def test_no_module_swallows_errors() -> None:
     for path in MODULES:
         for node in nodes(path):

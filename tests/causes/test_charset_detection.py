@@ -16,6 +16,8 @@ from imctool.knowledge.charsets import charset_of_codec, find_charset
 from imctool.knowledge.same_text import looks_same
 from imctool.knowledge.windows_text import windows_decode
 
+pytestmark = pytest.mark.slow
+
 RUSSIAN = "Добрый день, уважаемые коллеги. Завтра мы встречаемся в Москве, как и было решено.\r\n"
 LANGUAGE = {
     "cp1250": "polish", "cp1251": "russian", "cp1252": "french", "cp1253": "greek",

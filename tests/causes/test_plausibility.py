@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from imctool.causes.plausibility import LOOKED_AT, oddness
 
+pytestmark = pytest.mark.slow
+
 WRITTEN = {
     "Albanian": "Përshëndetje nga Tirana, çdo ditë",
     "Arabic": "مرحبا بالعالم؟ نعم، شكرا",

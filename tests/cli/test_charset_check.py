@@ -128,6 +128,7 @@ def test_the_document_of_every_story_keeps_to_its_schema(story: str) -> None:
     assert sum(found["summary"]["by_verdict"].values()) == texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [3, 7])
 def test_the_document_of_a_site_with_all_kinds_of_mail_keeps_to_its_schema(
     tmp_path: Path, seed: int

@@ -21,6 +21,8 @@ from imctool.database.schema import TABLES
 from imctool.readers import collection as collection_module
 from imctool.readers import examination
 
+pytestmark = pytest.mark.slow
+
 STORIES = ["healthy", "ordinary", "q157693", "q230250"]
 
 

@@ -9,6 +9,8 @@ from charset_corpus.texts import LANGUAGES, sentences
 
 from imctool.knowledge.alphabets import languages_by_letter
 
+pytestmark = pytest.mark.slow
+
 LISTED = {language for languages in languages_by_letter().values() for language in languages}
 WITNESSED = sorted({one.capitalize() for one in LANGUAGES} & LISTED - {"English", "Vietnamese"})
 """English takes names as they come; the marks of Vietnamese stand apart, as windows-1258 does."""

@@ -21,6 +21,8 @@ from imctool.knowledge.charsets import (
     preferred_name,
 )
 
+pytestmark = pytest.mark.slow
+
 ALL = tuple(_tables().by_name.values())
 WINDOWS = tuple(one for one in ALL if one.known_to == "windows")
 

@@ -408,6 +408,7 @@ class TestAnyBytes:
 
 
 class TestFiles:
+    @pytest.mark.slow
     def test_a_file_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "AppEvent.Evt"
         path.write_bytes(plain_log(30_000))

@@ -11,6 +11,8 @@ from imctool.model.mail import Part
 from imctool.readers.mime_skeleton import read_skeleton
 from tests.conftest import samples_folder
 
+pytestmark = pytest.mark.slow
+
 DIFFERENT: dict[str, str] = {}
 """File: why its tree differs."""
 

@@ -34,6 +34,8 @@ pytest.importorskip("regipy")
 
 from regipy.registry import NKRecord, RegistryHive
 
+pytestmark = pytest.mark.slow
+
 MACHINE = "HKEY_LOCAL_MACHINE"
 CURRENT = rf"{MACHINE}\SYSTEM\CurrentControlSet"
 IMC = r"Services\MSExchangeIMC\Parameters"

@@ -404,6 +404,7 @@ def test_any_bytes_for_a_mail_give_samples(first: bytes, second: bytes, encoding
             assert len(sample.content) <= SAMPLE_LIMIT
 
 
+@pytest.mark.slow
 def test_real_messages_give_samples_of_all_their_texts(samples: Path) -> None:
     read = telling = 0
     for path in sorted(samples.rglob("*")):

@@ -14,6 +14,8 @@ from imctool.report.json_text import json_text
 from imctool.report.rows import aligned, csv_lines, json_array, json_lines
 from imctool.report.safe_text import safe_cell, safe_text, shorten, text_width
 
+pytestmark = pytest.mark.slow
+
 CONTROLS = [chr(n) for n in [*range(0x20), *range(0x7F, 0xA0)]]
 BIDI = list("\u061c\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
