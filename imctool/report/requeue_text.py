@@ -49,7 +49,7 @@ def print_plan(
     ``where`` is where messages go to; ``mend`` gives the command that mends an objection.
     """
     most = None if verbose else MOST
-    line = LinePrinter(console)
+    line = LinePrinter(console, whole_words=True)
     going, refused = plan.going, plan.refused
     line(f"Plan     {_count(len(going), 'message')} to requeue, {len(refused)} refused", hang=9)
     line(f"Spool    {plan.imcdata}", hang=9)
@@ -138,7 +138,7 @@ def print_actions(
     ``plan_shown`` says that what is refused stands above already, with its reasons.
     """
     most = None if verbose else MOST
-    line = LinePrinter(console)
+    line = LinePrinter(console, whole_words=True)
     done = [one for one in actions if one.status is ActionStatus.DONE]
     undone = [one for one in actions if one.undone]
     planned = [

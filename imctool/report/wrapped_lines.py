@@ -23,8 +23,10 @@ MOST = 12
 class LinePrinter:
     """Prints lines to a console; every text of the evidence passes the one safe gate."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, whole_words: bool = False) -> None:
+        """``whole_words`` breaks no word, however long: a path or a command is to be copied."""
         self._console = console
+        self._whole_words = whole_words
 
     def __call__(self, text: str = "", style: str = "", indent: int = 0, hang: int = 2) -> None:
         """Print a text as one or more lines, those after the first ``hang`` further in."""
@@ -37,7 +39,7 @@ class LinePrinter:
             initial_indent=margin,
             subsequent_indent=margin + " " * hang,
             break_on_hyphens=False,
-            break_long_words=False,  # a path or a command is there to be copied
+            break_long_words=not self._whole_words,
         ) or [""]:
             self._console.print(Text(part, style), soft_wrap=True)
 

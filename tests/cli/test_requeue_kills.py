@@ -172,11 +172,21 @@ def check_undone(site: RequeueSite) -> None:
     check_verified(site)
 
 
-def check_goes_on(site: RequeueSite) -> None:
-    """The same command again puts all back, and undo all where it was."""
+def check_goes_on(site: RequeueSite, *, by_links: bool = False) -> None:
+    """The same command again puts all back, and undo all where it was.
+
+    What gets its name by a link may have had both for a moment: then it is held, and goes by force.
+    """
     ended = requeued(site)
+    told = " ".join(ended.output.split())
+    unsure = by_links and ended.exit_code == 1 and "may have had the new one" in told
+    if unsure:
+        ended = requeued(site, "--force", "submitted")
     assert ended.exit_code == 0, ended.output
     site.check_put_back()
+    if unsure:
+        assert undone(site).exit_code == 0
+        return
     check_verified(site)
     assert len(site.journals) == 1
     check_undone(site)
@@ -186,7 +196,7 @@ def test_requeue_killed_at_any_call_goes_on(ladder: tuple[Launcher, Ladder], bui
     kills = Kills(ladder[0])
     for site in kills.sites(build, requeue_arguments):
         site.check_nothing_lost()
-        check_goes_on(site)
+        check_goes_on(site, by_links=bool(ladder[1].injected))
     assert set(kills.met) == ladder[1].calls
 
 
